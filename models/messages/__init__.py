@@ -1,0 +1,1 @@
+"""The wire contract: Pydantic models, one a message, versioned, strict."""

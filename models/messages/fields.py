@@ -1,0 +1,132 @@
+"""Field types of the wire contract. Every one is bounded and strict."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from iso4217 import Currency
+from pycountry import countries
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+from models.values import limits
+
+CURRENCIES = frozenset(currency.code for currency in Currency if currency.exponent is not None)
+"""ISO 4217 codes that have a minor unit (XAU and the like have none)."""
+
+MARKETS = frozenset(country.alpha_2 for country in countries)
+"""ISO 3166-1 alpha-2 codes."""
+
+YEAR_MIN, YEAR_MAX = 2000, 2200
+
+
+class Message(BaseModel):
+    """A message: immutable, no unknown fields, nothing coerced."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, ser_json_bytes="base64"
+    )
+
+
+def _known_currency(code: str) -> str:
+    if code not in CURRENCIES:
+        raise PydanticCustomError(
+            "currency", "{code} is no ISO 4217 currency in use", {"code": code}
+        )
+    return code
+
+
+def _known_market(code: str) -> str:
+    if code not in MARKETS:
+        raise PydanticCustomError("market", "{code} is no ISO 3166-1 country", {"code": code})
+    return code
+
+
+def _moment(value: Any) -> Any:
+    """Text or a datetime. Numbers would be read as Unix time, in seconds or maybe milliseconds."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise PydanticCustomError(
+                "datetime", "is no ISO 8601 date and time, such as 2026-11-24T09:30:00Z"
+            ) from error
+    return value
+
+
+def _sane_year(value: datetime) -> datetime:
+    if not YEAR_MIN <= value.year <= YEAR_MAX:
+        raise PydanticCustomError(
+            "year",
+            "the year must lie within {low} and {high}",
+            {"low": YEAR_MIN, "high": YEAR_MAX},
+        )
+    return value
+
+
+def _decimal(value: Any) -> Any:
+    """Decimal text. A JSON number may have gone through a float on its way."""
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("decimal", 'must be decimal text, such as "12.50"')
+    try:
+        return Decimal(value)
+    except ArithmeticError as error:
+        raise PydanticCustomError("decimal", 'is no decimal text, such as "12.50"') from error
+
+
+# Printable, no control characters, not only blanks: ids end up in logs, tables and provider calls.
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+
+Identifier = Annotated[
+    str,
+    StringConstraints(
+        strict=True, min_length=1, max_length=limits.ID_MAX_LENGTH, pattern=_PRINTABLE
+    ),
+]
+Name = Annotated[
+    str,
+    StringConstraints(strict=True, max_length=limits.NAME_MAX_LENGTH, pattern=r"^[^\x00]*$"),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(
+        strict=True, min_length=1, max_length=limits.REASON_MAX_LENGTH, pattern=_PRINTABLE
+    ),
+]
+ProviderName = Annotated[
+    str, StringConstraints(strict=True, max_length=40, pattern=r"^[a-z][a-z0-9_-]*$")
+]
+CurrencyCode = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)
+]
+MarketCode = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^[A-Z]{2}$"), AfterValidator(_known_market)
+]
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment), AfterValidator(_sane_year)]
+PositiveMinor = Annotated[StrictInt, Field(gt=0, le=limits.AMOUNT_MAX_MINOR)]
+NonNegativeMinor = Annotated[StrictInt, Field(ge=0, le=limits.AMOUNT_MAX_MINOR)]
+SignedMinor = Annotated[StrictInt, Field(ge=-limits.AMOUNT_MAX_MINOR, le=limits.AMOUNT_MAX_MINOR)]
+Quantity = Annotated[StrictInt, Field(gt=0, le=limits.QUANTITY_MAX)]
+BasisPoints = Annotated[StrictInt, Field(ge=0, le=limits.TAX_RATE_MAX_BASIS_POINTS)]
+UnitPrice = Annotated[
+    Decimal,
+    BeforeValidator(_decimal, json_schema_input_type=str),
+    Field(max_digits=20, decimal_places=6),
+]
+"""Major units, tax included, before discount; decimal text. Told for people: totals decide."""
+
+
+def exponent_of(currency: str) -> int:
+    """How many decimals the currency's minor unit has (ISO 4217)."""
+    return Currency(currency).exponent or 0

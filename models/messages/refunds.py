@@ -1,0 +1,88 @@
+"""`refunds.request`, version 1: a merchant asks for a refund."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from models.messages import fields
+from models.values import limits
+from models.values.orders import LineAsk, RefundAsk
+from models.values.states import RefundKind
+
+
+class RefundLineV1(fields.Message):
+    """A line to refund: a quantity of it, or an amount of it in minor units.
+
+    Without `capture_id` a line that was captured in parts is taken from the newest capture that
+    still has it.
+    """
+
+    line_id: fields.Identifier
+    quantity: fields.Quantity | None = None
+    amount_minor: fields.PositiveMinor | None = None
+    capture_id: fields.Identifier | None = None
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if (self.quantity is None) == (self.amount_minor is None):
+            raise PydanticCustomError(
+                "measure", "needs either quantity or amount_minor", {"field": "quantity"}
+            )
+        return self
+
+
+class RefundRequestV1(fields.Message):
+    """A refund request. Its merchant and idempotency key name it for ever.
+
+    The same key with the same content is answered with the stored answer; the same key with other
+    content is refused as a conflict. `requested_at` is not part of that content: a producer that
+    builds the message anew for a retry means the same request.
+    """
+
+    version: Literal[1] = 1
+    merchant_id: fields.Identifier
+    idempotency_key: fields.Identifier
+    order_id: fields.Identifier
+    kind: Annotated[RefundKind, Field(strict=False)]
+    currency: fields.CurrencyCode | None = None
+    lines: Annotated[
+        tuple[RefundLineV1, ...], Field(strict=False, max_length=limits.LINES_MAX)
+    ] = ()
+    amount_minor: fields.PositiveMinor | None = None
+    return_fee_minor: fields.NonNegativeMinor = 0
+    reason: fields.Reason | None = None
+    reference: fields.Name | None = None
+    requested_at: fields.Moment | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if (self.kind is RefundKind.LINES) != bool(self.lines):
+            raise PydanticCustomError(
+                "kind", "kind 'lines' needs lines, and no other kind has them", {"field": "lines"}
+            )
+        if (self.kind is RefundKind.AMOUNT) != (self.amount_minor is not None):
+            raise PydanticCustomError(
+                "kind",
+                "kind 'amount' needs amount_minor, and no other kind has it",
+                {"field": "amount_minor"},
+            )
+        return self
+
+    def to_ask(self) -> RefundAsk:
+        """The request as the rules see it."""
+        return RefundAsk(
+            merchant_id=self.merchant_id,
+            idempotency_key=self.idempotency_key,
+            order_id=self.order_id,
+            kind=self.kind,
+            currency=self.currency,
+            lines=tuple(
+                LineAsk(
+                    f"lines[{n}]", line.line_id, line.quantity, line.amount_minor, line.capture_id
+                )
+                for n, line in enumerate(self.lines)
+            ),
+            amount_minor=self.amount_minor,
+            return_fee_minor=self.return_fee_minor,
+        )

@@ -1,0 +1,27 @@
+"""SQLAlchemy tables, one aggregate a file. Import this package to have them all."""
+
+from models.tables import (
+    captures,
+    inbox,
+    ledger,
+    orders,
+    outbox,
+    payouts,
+    refunds,
+    repayments,
+    sandbox,
+)
+from models.tables.metadata import metadata
+
+__all__ = [
+    "captures",
+    "inbox",
+    "ledger",
+    "metadata",
+    "orders",
+    "outbox",
+    "payouts",
+    "refunds",
+    "repayments",
+    "sandbox",
+]

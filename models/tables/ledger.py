@@ -1,0 +1,48 @@
+"""The append-only, double-entry ledger. Triggers (see the migrations) refuse entries that do not
+balance and every update or deletion.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Table,
+    UniqueConstraint,
+)
+
+from models.tables.metadata import key, metadata, minor, moment, one_of, text
+from models.values.states import Account, EntryKind
+
+ledger_accounts = Table(
+    "ledger_accounts",
+    metadata,
+    key(),
+    text("merchant_id"),
+    text("currency"),
+    text("code"),
+    UniqueConstraint("merchant_id", "currency", "code"),
+    one_of("code", Account),
+)
+
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    key(),
+    text("kind"),
+    text("source"),
+    text("currency"),
+    moment("posted_at", now=True),
+    # Idempotency key 3 of 4: the ledger entry.
+    UniqueConstraint("source", "kind"),
+    one_of("kind", EntryKind),
+)
+
+ledger_postings = Table(
+    "ledger_postings",
+    metadata,
+    Column("entry_id", BigInteger, ForeignKey("ledger_entries.id"), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("ledger_accounts.id"), primary_key=True),
+    minor("amount_minor"),
+    CheckConstraint("amount_minor <> 0", name="amount"),
+)

@@ -1,0 +1,1 @@
+"""Plain values that rules take and give. Standard library only."""

@@ -1,0 +1,27 @@
+"""The Celery application. Its settings are in celeryconfig.py, its tasks in the package tasks."""
+
+from celery import Celery
+from celery.signals import setup_logging, worker_init, worker_process_init
+
+from worker.database import dispose_engines, engine
+from worker.log import configure_logging
+from worker.migrating import require_migrated
+
+app = Celery("refund-worker", config_source="celeryconfig")
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _log(**_: object) -> None:
+    configure_logging()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _check(**_: object) -> None:
+    require_migrated(engine())
+    # No connection may be open when the pool forks.
+    dispose_engines()
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _forget_parents_connections(**_: object) -> None:
+    dispose_engines()

@@ -1,0 +1,49 @@
+"""The command line `refunds`."""
+
+import sys
+
+import typer
+
+from worker.cli import captures, demo, payouts, report, schemas, servers, show, submit
+from worker.cli.output import EXIT_ERROR, EXIT_INTERRUPTED, errors
+from worker.database import explain
+from worker.errors import RefundWorkerError
+from worker.log import configure_logging
+
+app = typer.Typer(
+    name="refunds",
+    help="Refund what was captured: never twice, never lost, every cent accounted for.\n\n"
+    "Start with [bold]refunds demo[/bold]. With neither DATABASE_URL nor REDIS_URL set, commands "
+    "start a PostgreSQL and a Valkey of their own in ./.local and stop them afterwards.",
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.add_typer(captures.app, name="captures")
+app.command("submit")(submit.submit)
+app.command("show")(show.show)
+app.command("report")(report.report)
+app.add_typer(payouts.app, name="payouts")
+app.command("migrate")(servers.migrate)
+app.command("up")(servers.up)
+app.add_typer(schemas.app, name="schemas")
+
+
+def main() -> None:
+    """Run the command line. Expected faults end in a sentence, not in a stack trace."""
+    configure_logging()
+    try:
+        app()
+    except RefundWorkerError as error:
+        errors.print(f"refunds: {error}", style="red", markup=False, highlight=False)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        errors.print("refunds: interrupted", style="red")
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:
+            raise
+        errors.print(f"refunds: {sentence}", style="red", markup=False, highlight=False)
+        sys.exit(EXIT_ERROR)

@@ -1,0 +1,85 @@
+"""`refunds payouts`: what merchants are paid, and what is deducted from it."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from models.values.booking import PayoutTotals
+from worker.cli.output import (
+    EXIT_ERROR,
+    JsonOption,
+    MerchantOption,
+    console,
+    errors,
+    money,
+    print_json,
+)
+from worker.cli.servers import ready_servers
+from worker.steps import closing
+from worker.steps.reporting import payouts_of
+
+app = typer.Typer(help="What merchants are paid, and what is deducted.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_payouts(merchant: MerchantOption = "demo", as_json: JsonOption = False) -> None:
+    """List a merchant's payouts; the open one with what it comes to so far."""
+    with ready_servers():
+        found = payouts_of(merchant)
+    if as_json:
+        print_json(found)
+    else:
+        console.print(payouts_table(found, merchant))
+
+
+@app.command("close")
+def close(
+    currency: Annotated[str, typer.Option(help="ISO 4217.")],
+    merchant: MerchantOption = "demo",
+    as_json: JsonOption = False,
+) -> None:
+    """Close the open payout of a currency: total it, and carry a shortfall forward as debt."""
+    with ready_servers():
+        totals = closing.close_payout(merchant, currency)
+    if totals is None:
+        errors.print(
+            f"refunds: merchant {merchant!r} has no open payout in {currency}", style="red"
+        )
+        raise typer.Exit(EXIT_ERROR)
+    amounts = {name: getattr(totals, name) for name in PayoutTotals.__dataclass_fields__}
+    if as_json:
+        print_json(amounts)
+    else:
+        for name, amount in amounts.items():
+            console.print(
+                f"{name.removesuffix('_minor').replace('_', ' '):<14} {money(amount, currency)}"
+            )
+
+
+def payouts_table(found: list[dict[str, Any]], merchant: str) -> Table:
+    """Payouts as a table for people."""
+    table = Table(title=f"Payouts of merchant {merchant}")
+    for name in (
+        "payout",
+        "state",
+        "sales",
+        "returns",
+        "opening debt",
+        "closing debt",
+        "settlement",
+    ):
+        table.add_column(name, justify="left" if name in ("payout", "state") else "right")
+    for payout in found:
+        currency = payout["currency"]
+        closed = payout["state"] != "open"
+        table.add_row(
+            str(payout["id"]),
+            payout["state"],
+            money(payout["sales_minor"], currency),
+            money(payout["returns_minor"], currency),
+            money(payout["opening_debt_minor"], currency) if closed else "",
+            money(payout["closing_debt_minor"], currency) if closed else "",
+            money(payout["settlement_minor"], currency) if closed else "",
+        )
+    return table

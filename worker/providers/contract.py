@@ -1,0 +1,50 @@
+"""What an adapter is asked and what it answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
+
+from models.values.repayments import Outcome, RepaymentOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do. The engine acts on these, never on a provider's name.
+
+    `key_lifetime` is how long the provider surely remembers an idempotency key: the shortest
+    time that it promises, or less.
+    """
+
+    key_lifetime: timedelta
+    can_look_up: bool
+    splits_debt_itself: bool = False
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """A payment provider's adapter.
+
+    Adapters answer with outcomes and do not raise for what a provider says. What they do raise
+    (a bug, a time-out) the engine takes for an unknown outcome.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def repay(self, order: RepaymentOrder) -> Outcome:
+        """Repay once under `order.key`, however often it is called with that key."""
+        ...
+
+    def look_up(self, order: RepaymentOrder) -> Outcome:
+        """What became of `order`, found by our reference or key; Unknown if it cannot tell."""
+        ...
+
+
+@runtime_checkable
+class BatchProvider(Provider, Protocol):
+    """A provider that takes many repayments in one call."""
+
+    def repay_many(self, orders: Sequence[RepaymentOrder]) -> Sequence[Outcome]:
+        """The outcomes of repaying each, in the same order."""
+        ...

@@ -1,0 +1,1 @@
+"""Use cases, one a file: the only place where rules, store and providers meet."""

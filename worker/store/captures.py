@@ -1,0 +1,192 @@
+"""Captures and captured lines: record them, reserve, settle and release what is refunded."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from models.tables.captures import captured_lines, captures
+from models.values.orders import CaptureShare
+from worker.store.setwise import insert_rows
+
+CAPTURE_COLUMNS = (
+    "order_pk",
+    "merchant_id",
+    "capture_id",
+    "captured_at",
+    "provider",
+    "provider_references",
+    "captured_minor",
+    "paid_minor",
+    "payout_id",
+    "fingerprint",
+)
+
+LINE_COLUMNS = (
+    "capture_pk",
+    "order_pk",
+    "line_id",
+    "type",
+    "reference",
+    "name",
+    "unit_price",
+    "tax_rate_basis_points",
+    "captured_quantity",
+    "captured_amount_minor",
+    "captured_tax_minor",
+    "captured_discount_minor",
+)
+
+_FIND = text("""
+    SELECT c.merchant_id, c.capture_id, c.fingerprint
+    FROM captures c
+    JOIN unnest(CAST(:merchants AS text[]), CAST(:captures AS text[])) AS k(merchant_id, capture_id)
+      ON c.merchant_id = k.merchant_id AND c.capture_id = k.capture_id
+""")
+
+
+def find_fingerprints(
+    connection: Connection, keys: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], bytes]:
+    """The fingerprints of recorded captures by (merchant_id, capture_id)."""
+    rows = connection.execute(
+        _FIND, {"merchants": [k[0] for k in keys], "captures": [k[1] for k in keys]}
+    )
+    return {(merchant, capture): bytes(print_) for merchant, capture, print_ in rows}
+
+
+def insert_captures(
+    connection: Connection, rows: Iterable[tuple[Any, ...]]
+) -> dict[tuple[str, str], int]:
+    """Store captures; gives the pk of those stored now, by (merchant_id, capture_id)."""
+    stored = insert_rows(
+        connection,
+        captures,
+        CAPTURE_COLUMNS,
+        rows,
+        tail="ON CONFLICT (merchant_id, capture_id) DO NOTHING"
+        " RETURNING merchant_id, capture_id, id",
+    )
+    return {(row.merchant_id, row.capture_id): row.id for row in stored}
+
+
+def insert_lines(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Store captured lines."""
+    insert_rows(connection, captured_lines, LINE_COLUMNS, rows)
+
+
+_RESERVE_LINES = text("""
+    UPDATE captured_lines l SET
+        reserved_quantity = reserved_quantity + u.quantity,
+        reserved_amount_minor = reserved_amount_minor + u.amount,
+        reserved_tax_minor = reserved_tax_minor + u.tax,
+        reserved_discount_minor = reserved_discount_minor + u.discount
+    FROM (
+        SELECT id, sum(quantity) AS quantity, sum(amount) AS amount, sum(tax) AS tax,
+               sum(discount) AS discount
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:quantities AS bigint[]),
+                    CAST(:amounts AS bigint[]), CAST(:taxes AS bigint[]),
+                    CAST(:discounts AS bigint[])) AS t(id, quantity, amount, tax, discount)
+        GROUP BY id
+    ) u WHERE l.id = u.id
+""")
+
+_RESERVE_CAPTURES = text("""
+    UPDATE captures c SET
+        reserved_minor = reserved_minor + u.amount,
+        cash_minor = cash_minor + u.cash
+    FROM (
+        SELECT id, sum(amount) AS amount, sum(cash) AS cash
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:amounts AS bigint[]),
+                    CAST(:cash AS bigint[])) AS t(id, amount, cash)
+        GROUP BY id
+    ) u WHERE c.id = u.id
+""")
+
+
+def reserve(connection: Connection, shares: Sequence[CaptureShare]) -> None:
+    """Reserve what accepted refunds take. The orders are locked by the caller.
+
+    Raises:
+        IntegrityError: more than is captured, whatever the rules said.
+    """
+    if not shares:
+        return
+    lines = [line for share in shares for line in share.lines]
+    connection.execute(
+        _RESERVE_LINES,
+        {
+            "ids": [line.line_pk for line in lines],
+            "quantities": [line.portion.quantity for line in lines],
+            "amounts": [line.portion.amount_minor for line in lines],
+            "taxes": [line.portion.tax_minor for line in lines],
+            "discounts": [line.portion.discount_minor for line in lines],
+        },
+    )
+    connection.execute(
+        _RESERVE_CAPTURES,
+        {
+            "ids": [share.capture_pk for share in shares],
+            "amounts": [share.amount_minor for share in shares],
+            "cash": [share.cash_minor for share in shares],
+        },
+    )
+
+
+_TAKEN_LINES = """
+    FROM (
+        SELECT line_pk, sum(quantity) AS quantity, sum(amount_minor) AS amount,
+               sum(tax_minor) AS tax, sum(discount_minor) AS discount
+        FROM refund_lines WHERE repayment_id = ANY(CAST(:repayments AS uuid[]))
+        GROUP BY line_pk
+    ) s WHERE l.id = s.line_pk
+"""
+
+_TAKEN_CAPTURES = """
+    FROM (
+        SELECT capture_pk, sum(amount_minor) AS amount, sum(cash_minor) AS cash
+        FROM repayments WHERE id = ANY(CAST(:repayments AS uuid[])) GROUP BY capture_pk
+    ) s WHERE c.id = s.capture_pk
+"""
+
+_RELEASE_LINES = (
+    "UPDATE captured_lines l SET"
+    " reserved_quantity = reserved_quantity - s.quantity,"
+    " reserved_amount_minor = reserved_amount_minor - s.amount,"
+    " reserved_tax_minor = reserved_tax_minor - s.tax,"
+    " reserved_discount_minor = reserved_discount_minor - s.discount"
+)
+
+_SETTLE = (
+    text(
+        _RELEASE_LINES + ", refunded_quantity = refunded_quantity + s.quantity,"
+        " refunded_amount_minor = refunded_amount_minor + s.amount,"
+        " refunded_tax_minor = refunded_tax_minor + s.tax,"
+        " refunded_discount_minor = refunded_discount_minor + s.discount" + _TAKEN_LINES
+    ),
+    text(
+        "UPDATE captures c SET reserved_minor = reserved_minor - s.amount,"
+        " refunded_minor = refunded_minor + s.amount" + _TAKEN_CAPTURES
+    ),
+)
+
+_RELEASE = (
+    text(_RELEASE_LINES + _TAKEN_LINES),
+    text(
+        "UPDATE captures c SET reserved_minor = reserved_minor - s.amount,"
+        " cash_minor = cash_minor - s.cash" + _TAKEN_CAPTURES
+    ),
+)
+
+
+def settle(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
+    """Turn what these repayments reserved into refunded. The orders are locked by the caller."""
+    for statement in _SETTLE if repayment_ids else ():
+        connection.execute(statement, {"repayments": list(repayment_ids)})
+
+
+def release(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
+    """Give back what these declined repayments reserved. The orders are locked by the caller."""
+    for statement in _RELEASE if repayment_ids else ():
+        connection.execute(statement, {"repayments": list(repayment_ids)})
