@@ -60,26 +60,18 @@ def close(
 def payouts_table(found: list[dict[str, Any]], merchant: str) -> Table:
     """Payouts as a table for people."""
     table = Table(title=f"Payouts of merchant {merchant}")
-    for name in (
-        "payout",
-        "state",
-        "sales",
-        "returns",
-        "opening debt",
-        "closing debt",
-        "settlement",
-    ):
-        table.add_column(name, justify="left" if name in ("payout", "state") else "right")
+    for name in ("payout", "currency", "state"):
+        table.add_column(name)
+    for name in ("sales", "returns", "debt before", "debt after", "settlement"):
+        table.add_column(name, justify="right")
     for payout in found:
-        currency = payout["currency"]
-        closed = payout["state"] != "open"
+        amounts = ["sales_minor", "returns_minor"]
+        if payout["state"] != "open":
+            amounts += ["opening_debt_minor", "closing_debt_minor", "settlement_minor"]
         table.add_row(
             str(payout["id"]),
+            payout["currency"],
             payout["state"],
-            money(payout["sales_minor"], currency),
-            money(payout["returns_minor"], currency),
-            money(payout["opening_debt_minor"], currency) if closed else "",
-            money(payout["closing_debt_minor"], currency) if closed else "",
-            money(payout["settlement_minor"], currency) if closed else "",
+            *(money(payout[name], payout["currency"]).split()[0] for name in amounts),
         )
     return table

@@ -84,7 +84,8 @@ def read_requests(path: Path, defaults: Defaults) -> Iterator[RefundRequestV1 | 
 
 def _capture(group: list[Row], defaults: Defaults) -> CaptureRecordV1 | RowFault:
     first = group[0]
-    shared = ("order_id", "captured_at", "market", "currency", "merchant_id", "provider")
+    # Real exports give each line the moment it was scanned: the capture's is the first row's.
+    shared = ("order_id", "market", "currency", "merchant_id", "provider")
     differing = _differing(group, (*shared, "customer_paid_amount"))
     if differing is not None:
         return differing
@@ -130,7 +131,7 @@ def _captured_line(row: Row) -> dict[str, Any]:
 
 def _request(group: list[Row], defaults: Defaults) -> RefundRequestV1 | RowFault:
     first = group[0]
-    differing = _differing(group, ("order_id", "merchant_id", "requested_at", "currency", "reason"))
+    differing = _differing(group, ("order_id", "merchant_id", "currency", "reason"))
     if differing is not None:
         return differing
     lines = [row for row in group if row["line_id"]]
