@@ -45,7 +45,7 @@ class CaptureRecordV1(fields.Message):
     provider: fields.ProviderName
     provider_references: Annotated[
         dict[ReferenceName, fields.Identifier], Field(max_length=limits.REFERENCES_MAX)
-    ] = {}
+    ] = Field(default_factory=dict)
     lines: Annotated[
         tuple[CapturedLineV1, ...],
         Field(strict=False, min_length=1, max_length=limits.LINES_MAX),

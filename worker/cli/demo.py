@@ -17,9 +17,9 @@ from worker.cli.report import books_agree, figures_table
 from worker.cli.sending import Sent, send_captures, send_requests, wait_until_finished
 from worker.cli.servers import ready_servers
 from worker.files.messages import Defaults
+from worker.settings import settings
 from worker.steps.reporting import payouts_of
 from worker.steps.reporting import report as make_report
-from worker.settings import settings
 
 FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, readable=True)]
 

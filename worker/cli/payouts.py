@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from models.values.booking import PayoutTotals
@@ -59,11 +60,11 @@ def close(
 
 def payouts_table(found: list[dict[str, Any]], merchant: str) -> Table:
     """Payouts as a table for people."""
-    table = Table(title=f"Payouts of merchant {merchant}")
-    for name in ("payout", "currency", "state"):
-        table.add_column(name)
+    table = Table(title=f"Payouts of merchant {merchant}", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("no", "", "state"):
+        table.add_column(name, no_wrap=True)
     for name in ("sales", "returns", "debt before", "debt after", "settlement"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for payout in found:
         amounts = ["sales_minor", "returns_minor"]
         if payout["state"] != "open":

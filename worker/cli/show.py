@@ -1,16 +1,24 @@
 """`refunds show`: a refund's timeline."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from models.values.states import RepaymentState
 from worker.cli.output import JsonOption, console, money, print_json
 from worker.cli.servers import ready_servers
 from worker.steps import showing
 from worker.store.timeline import Timeline
+
+Event = tuple[datetime, str, str]
+"""When, what, and the details."""
+
+ACTIONS = {"send": "sent", "ask": "asked provider", "none": "debt only"}
 
 
 def show(
@@ -61,46 +69,70 @@ def _print_head(found: Timeline) -> None:
         )
 
 
-def _events(found: Timeline) -> list[tuple[Any, str, str]]:
-    request, currency = found.request, found.request["currency"]
+def _events(found: Timeline) -> list[Event]:
+    return [
+        *_decided(found),
+        *_attempted(found),
+        *_waiting(found),
+        *_booked(found),
+        *((one["refused_at"], one["code"], one["message"]) for one in found.conflicts),
+    ]
+
+
+def _decided(found: Timeline) -> Iterator[Event]:
+    request = found.request
     asked = request["body"]["kind"]
     if request["body"].get("requested_at"):
         asked += f", requested at {request['body']['requested_at']}"
-    events: list[tuple[Any, str, str]] = [(request["received_at"], "asked", asked)]
+    yield request["received_at"], "asked", asked
     if request["refusal_code"]:
         field = f" ({request['refusal_field']})" if request["refusal_field"] else ""
         text = f"{request['refusal_code']}{field}: {request['refusal_message']}"
-        events.append((request["received_at"], "refused", text))
+        yield request["received_at"], "refused", text
     else:
-        text = f"reserved {money(request['amount_minor'], currency)}"
-        events.append((request["accepted_at"], "accepted", text))
-    captures = {one["id"]: one for one in found.repayments}
+        reserved = money(request["amount_minor"], request["currency"])
+        yield request["accepted_at"], "accepted", f"reserved {reserved}"
+
+
+def _attempted(found: Timeline) -> Iterator[Event]:
+    currency = found.request["currency"]
+    repayments = {one["id"]: one for one in found.repayments}
     for attempt in found.attempts:
-        repayment = captures[attempt["repayment_id"]]
-        cash, amount = repayment["cash_minor"], repayment["amount_minor"]
-        what = {"send": "sent", "ask": "asked provider", "none": "reduced debt"}[attempt["action"]]
-        text = f"{money(cash, currency)} through {repayment['provider']}, key {repayment['provider_key']}"
-        if cash != amount:
-            text += f"; {money(amount - cash, currency)} off the customer's debt"
-        events.append((attempt["started_at"], what, text))
+        repayment = repayments[attempt["repayment_id"]]
+        cash, debt = repayment["cash_minor"], repayment["amount_minor"] - repayment["cash_minor"]
+        parts = []
+        if cash:
+            parts.append(
+                f"{money(cash, currency)} through {repayment['provider']}, "
+                f"key {repayment['provider_key']}"
+            )
+        if debt:
+            parts.append(f"{money(debt, currency)} off the customer's debt")
+        yield attempt["started_at"], ACTIONS[attempt["action"]], "; ".join(parts)
         if attempt["outcome"]:
-            code = f" {attempt['code']}" if attempt["code"] else ""
-            number = repayment["provider_refund_id"]
-            text = f"{attempt['outcome']}{code}" + (f", {number}" if number else "")
-            events.append((attempt["finished_at"], "answered", text))
+            told = (attempt["outcome"], attempt["code"], repayment["provider_refund_id"])
+            yield attempt["finished_at"], "answered", " ".join(word for word in told if word)
+
+
+def _waiting(found: Timeline) -> Iterator[Event]:
     for one in found.repayments:
-        if one["state"] in ("due", "unknown", "pending"):
-            events.append((one["next_attempt_at"], "next attempt", f"is {one['state']}"))
-        if one["state"] == "parked":
-            events.append((request["accepted_at"], "parked", f"{one['code']}: needs a person"))
-    entries: dict[tuple[Any, str], list[str]] = {}
+        if one["next_attempt_at"]:
+            yield one["next_attempt_at"], "next attempt", f"the repayment is {one['state']}"
+        if one["state"] == RepaymentState.PARKED:
+            last = max(attempt["started_at"] for attempt in found.attempts)
+            yield last, "parked", f"{one['code']}: a person must decide"
+
+
+def _booked(found: Timeline) -> Iterator[Event]:
+    currency = found.request["currency"]
+    entries: dict[tuple[datetime, str], list[str]] = {}
     for leg in found.booked:
         side = "Dr" if leg["amount_minor"] > 0 else "Cr"
         text = f"{side} {leg['account']} {money(abs(leg['amount_minor']), currency)}"
         entries.setdefault((leg["posted_at"], leg["kind"]), []).append(text)
-    events += [(at, "booked", f"{kind}: {', '.join(legs)}") for (at, kind), legs in entries.items()]
+    for (at, kind), legs in entries.items():
+        yield at, "booked", f"{kind}: {', '.join(legs)}"
     for one in found.deductions:
-        text = f"{money(one['amount_minor'], currency)} off payout {one['payout_id']} ({one['payout_state']})"
-        events.append((one["posted_at"], "deducted", text))
-    events += [(one["refused_at"], one["code"], one["message"]) for one in found.conflicts]
-    return events
+        amount = money(one["amount_minor"], currency)
+        text = f"{amount} off payout {one['payout_id']} ({one['payout_state']})"
+        yield one["posted_at"], "deducted", text

@@ -34,7 +34,7 @@ def _call_provider(name: str, action: Action, claims: Sequence[Claim]) -> Sequen
     try:
         provider = provider_named(name)
     except Exception as error:  # noqa: BLE001 - nothing was sent, whatever the adapter's fault
-        log.error("provider.unavailable", provider=name, error=str(error))
+        log.warning("provider.unavailable", provider=name, error=type(error).__name__)
         return [Outcome(OutcomeKind.NOT_SENT, code="provider_unavailable")] * len(claims)
     if action is Action.SEND and isinstance(provider, BatchProvider):
         return _send_batch(provider, claims)

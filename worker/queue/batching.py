@@ -80,7 +80,7 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery ships no types
     batch_size = 50
     batch_wait_seconds = 0.02
 
-    def lane(self, body: Any) -> Hashable:
+    def lane(self, body: Any) -> Hashable:  # noqa: ARG002 - for subclasses
         """Messages of the same lane are handled one after the other; None for no lane."""
         return None
 

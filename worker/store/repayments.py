@@ -230,7 +230,7 @@ _RECORD = text("""
 
 # An attempt's answer is kept even when its fence has been overtaken: it is evidence.
 _RECORD_ATTEMPTS = text("""
-    UPDATE attempts a SET finished_at = clock_timestamp(), outcome = u.outcome, code = u.code,
+    UPDATE attempts a SET finished_at = now(), outcome = u.outcome, code = u.code,
                           evidence = CAST(u.evidence AS jsonb)
     FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS int[]), CAST(:outcomes AS text[]),
                 CAST(:codes AS text[]), CAST(:evidence AS text[]))

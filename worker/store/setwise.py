@@ -46,6 +46,6 @@ def _statement(table: Table, columns: tuple[str, ...], tail: str) -> TextClause:
     aliases = ", ".join(f"c{number}" for number in range(len(columns)))
     # Only names from our own tables are put into the text; values are bound.
     return text(
-        f"INSERT INTO {table.fullname} ({', '.join(columns)}) "  # noqa: S608 - see above
+        f"INSERT INTO {table.fullname} ({', '.join(columns)}) "
         f"SELECT {', '.join(taken)} FROM unnest({', '.join(given)}) AS u({aliases}) {tail}"
     )
