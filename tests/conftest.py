@@ -1,0 +1,79 @@
+"""Real servers for all tests, and a database of its own for each test that asks for one."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from worker import database as db
+from worker.embedded import ServerUrls, embedded_servers
+from worker.migrating import migrate
+from worker.settings import settings
+
+TEMPLATE = "template_refunds"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUrls]:
+    """A real PostgreSQL and a real Valkey, started from the wheels."""
+    with embedded_servers(tmp_path_factory.mktemp("servers")) as urls:
+        yield urls
+
+
+@pytest.fixture(scope="session")
+def template(servers: ServerUrls) -> str:
+    """A migrated database that others are copied from; gives the admin URL."""
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    engine = db.engine(_renamed(servers.database_url, TEMPLATE))
+    migrate(engine)
+    db.dispose_engines()
+    return servers.database_url
+
+
+@pytest.fixture
+def database(template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A migrated, empty database, which DATABASE_URL names during the test."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(template, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    url = _renamed(template, name)
+    monkeypatch.setenv("DATABASE_URL", url)
+    settings.cache_clear()
+    yield url
+    db.dispose_engines()
+    settings.cache_clear()
+    with psycopg.connect(template, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def broker(servers: ServerUrls, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """An empty Valkey, which REDIS_URL names during the test."""
+    monkeypatch.setenv("REDIS_URL", servers.redis_url)
+    settings.cache_clear()
+    with redis.Redis.from_url(servers.redis_url) as client:
+        client.flushall()
+        yield client
+        client.flushall()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def online_retail() -> Path:
+    """The folder of the Online Retail data, which is no part of the project."""
+    folder = Path(
+        os.environ.get("ONLINE_RETAIL", Path(__file__).parents[2] / "shared/data/online-retail")
+    )
+    if not (folder / "captures.csv.gz").is_file():
+        pytest.skip("the Online Retail data is not here; name its folder in ONLINE_RETAIL")
+    return folder
+
+
+def _renamed(url: str, name: str) -> str:
+    return db.make_url(url).set(database=name).render_as_string(hide_password=False)

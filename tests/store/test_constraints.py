@@ -1,0 +1,116 @@
+"""The last line of defence: the schema refuses what wrong code would do."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from tests.building import record, request
+from worker.database import engine
+from worker.steps.accepting import accept_requests
+from worker.steps.closing import close_payout
+from worker.steps.handling import handle_requests
+
+OVERPAYMENTS = {
+    "reserve more of a line than captured": "UPDATE captured_lines SET reserved_amount_minor = 68",
+    "refund more of a line than captured": "UPDATE captured_lines SET refunded_amount_minor = 101",
+    "refund more units than captured": "UPDATE captured_lines SET refunded_quantity = 4",
+    "refund more tax than captured": "UPDATE captured_lines SET refunded_tax_minor = 21",
+    "refund more discount than captured": "UPDATE captured_lines SET refunded_discount_minor = 6",
+    "reserve less than nothing": "UPDATE captured_lines SET reserved_amount_minor = -1",
+    "reserve more of a capture": "UPDATE captures SET reserved_minor = 68",
+    "refund more of a capture": "UPDATE captures SET refunded_minor = refunded_minor + 68",
+    "repay more than the customer paid": "UPDATE captures SET paid_minor = 32",
+    "settle more than the refund": "UPDATE refunds SET settled_minor = amount_minor + 1",
+    "deduct a refund twice": "INSERT INTO deductions (refund_id, kind, payout_id, amount_minor)"
+    " SELECT refund_id, kind, payout_id, amount_minor FROM deductions",
+    "repay a refund's capture twice": "INSERT INTO repayments SELECT (jsonb_populate_record(r,"
+    " jsonb_build_object('id', gen_random_uuid(), 'provider_key', 'other',"
+    " 'provider_refund_id', 'other'))).* FROM repayments r",
+    "send two repayments under one key": "INSERT INTO repayments SELECT (jsonb_populate_record(r,"
+    " jsonb_build_object('id', gen_random_uuid(), 'refund_id', gen_random_uuid()))).*"
+    " FROM repayments r",
+    "decide a request twice": "INSERT INTO refund_requests (merchant_id, idempotency_key, order_id,"
+    " fingerprint, body, decision, refusal_code) VALUES ('m', 'k-1', 'o', '', '{}', 'refused', 'x')",
+    "book an entry that does not balance": "WITH e AS (INSERT INTO ledger_entries"
+    " (kind, source, currency) VALUES ('sale', 'x', 'EUR') RETURNING id)"
+    " INSERT INTO ledger_postings SELECT e.id, a.id, 5 FROM e, ledger_accounts a"
+    " WHERE a.code = 'merchant_payable'",
+    "book an entry without postings": "INSERT INTO ledger_entries (kind, source, currency)"
+    " VALUES ('sale', 'x', 'EUR')",
+    "book in another currency": "WITH e AS (INSERT INTO ledger_entries (kind, source, currency)"
+    " VALUES ('sale', 'x', 'SEK') RETURNING id) INSERT INTO ledger_postings"
+    " SELECT e.id, a.id, CASE a.code WHEN 'merchant_payable' THEN 5 ELSE -5 END"
+    " FROM e, ledger_accounts a WHERE a.code IN ('merchant_payable', 'provider_clearing')",
+    "book a refund's deduction again": "INSERT INTO ledger_entries (kind, source, currency)"
+    " SELECT kind, source, currency FROM ledger_entries WHERE kind = 'deduction'",
+    "add to a booked entry": "INSERT INTO ledger_postings SELECT min(e.id), a.id, 7"
+    " FROM ledger_entries e, ledger_accounts a WHERE a.code = 'repayments_in_transit' GROUP BY a.id",
+    "change a posting": "UPDATE ledger_postings SET amount_minor = amount_minor * 2",
+    "delete a posting": "DELETE FROM ledger_postings",
+    "change an entry": "UPDATE ledger_entries SET source = 'x'",
+    "empty the ledger": "TRUNCATE ledger_postings",
+    "change a deduction": "UPDATE deductions SET amount_minor = 1",
+    "change a decision": "UPDATE refund_requests SET decision = 'refused'",
+    "change what a refund takes": "UPDATE refund_lines SET amount_minor = 1",
+}
+
+
+@pytest.mark.parametrize("statement", OVERPAYMENTS.values(), ids=OVERPAYMENTS.keys())
+def test_the_database_refuses_to(database: str, statement: str) -> None:
+    record()
+    handle_requests([request()])
+    with pytest.raises(DBAPIError) as raised, engine().begin() as connection:
+        connection.execute(text(statement))
+    assert raised.value.orig is not None
+    assert getattr(raised.value.orig, "sqlstate", "")[:2] == "23", raised.value.orig
+
+
+def test_a_closed_payout_takes_no_more_and_does_not_change(database: str) -> None:
+    record()
+    handle_requests([request()])
+    close_payout("m", "EUR")
+    handle_requests([request("k-2")])
+    for statement in (
+        "UPDATE payouts SET settlement_minor = 0, sales_minor = 33 WHERE state = 'closed'",
+        "UPDATE payouts SET state = 'open', closed_at = NULL WHERE state = 'closed'",
+        "DELETE FROM payouts",
+        "INSERT INTO deductions (refund_id, kind, payout_id, amount_minor) SELECT r.refund_id,"
+        " 'refund', p.id, 5 FROM (SELECT gen_random_uuid() AS refund_id) r, payouts p"
+        " WHERE p.state = 'closed'",
+    ):
+        with pytest.raises(DBAPIError) as raised, engine().begin() as connection:
+            connection.execute(text(statement))
+        assert getattr(raised.value.orig, "sqlstate", "")[:2] == "23", statement
+    with engine().begin() as connection:
+        connection.execute(text("UPDATE payouts SET state = 'paid' WHERE state = 'closed'"))
+
+
+def test_rules_that_accept_too_much_fail_instead_of_overpaying(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Break the rule itself: the step must end in an error, and nothing be reserved."""
+    from models.values.orders import OrderBook
+    from worker.steps import accepting
+
+    record()
+    handle_requests([request("a"), request("b"), request("c")])
+
+    def blind(book: OrderBook) -> OrderBook:
+        """The book as it was before any refund."""
+        from dataclasses import replace
+
+        from models.values.orders import Portion
+
+        captures = [replace(one, taken_minor=0, cash_minor=0) for one in book.captures]
+        lines = {
+            pk: {name: replace(one, taken=Portion()) for name, one in of.items()}
+            for pk, of in book.lines.items()
+        }
+        return replace(book, captures=captures, lines=lines)
+
+    decide = accepting.decide
+    monkeypatch.setattr(accepting, "decide", lambda ask, book: decide(ask, book and blind(book)))
+    with pytest.raises(DBAPIError, match="never_above"):
+        accept_requests([request("d")])
+    with engine().connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM refunds")).scalar_one() == 3
