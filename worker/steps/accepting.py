@@ -268,14 +268,16 @@ def _add_share(batch: Batch, book: OrderBook, acceptance: Acceptance, share: Cap
 
 
 def _store(connection: Connection, batch: Batch) -> None:
+    # A key may be used at the same moment with another order, where no lock keeps us apart. A
+    # refund's id follows from its key, so the second of two finds the first one's row.
+    if refunds.insert_refunds(connection, batch.refund_rows) != len(batch.refund_rows):
+        raise RaceLostError("a refund was stored by another transaction")
+    if requests.insert_requests(connection, batch.request_rows) != len(batch.request_rows):
+        raise RaceLostError("a request was stored by another transaction")
     captures.reserve(connection, batch.shares)
-    refunds.insert_refunds(connection, batch.refund_rows)
     repayments.insert_claimed(
         connection, batch.new_repayments, timedelta(seconds=settings().lease_seconds)
     )
     refunds.insert_refund_lines(connection, batch.line_rows)
-    if requests.insert_requests(connection, batch.request_rows) != len(batch.request_rows):
-        # A key was used at the same moment with another order, so no lock kept us apart.
-        raise RaceLostError("a request was stored by another transaction")
     inbox.insert_refused(connection, batch.conflicts)
     outbox.insert_events(connection, batch.events)

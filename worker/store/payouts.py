@@ -7,10 +7,13 @@ from sqlalchemy import Connection, text
 
 from models.tables.payouts import deductions, payouts
 from models.values.booking import PayoutTotals
+from worker.errors import RaceLostError
 from worker.store.setwise import insert_rows
 
 PayoutKey = tuple[str, str]
 """merchant_id, currency"""
+
+TURNS_MAX = 10
 
 _LOCK_OPEN = """
     SELECT p.merchant_id, p.currency, p.id FROM payouts p
@@ -26,11 +29,18 @@ def lock_open_payouts(connection: Connection, keys: Collection[PayoutKey]) -> di
     """The open payouts of these merchants and currencies, opened where there is none.
 
     They are locked FOR SHARE: many may add to a payout at once, and closing it waits for them.
+
+    Raises:
+        RaceLostError: run the transaction again.
     """
-    distinct = sorted(set(keys))
-    found = _open_payouts(connection, distinct)
-    missing = [key for key in distinct if key not in found]
-    if missing:
+    found: dict[PayoutKey, int] = {}
+    missing = sorted(set(keys))
+    # Each turn a payout may be closed after it was opened and before it was locked.
+    for _ in range(TURNS_MAX):
+        found.update(_open_payouts(connection, missing))
+        missing = [key for key in missing if key not in found]
+        if not missing:
+            return found
         insert_rows(
             connection,
             payouts,
@@ -38,8 +48,7 @@ def lock_open_payouts(connection: Connection, keys: Collection[PayoutKey]) -> di
             [(*key, "open") for key in missing],
             tail="ON CONFLICT (merchant_id, currency) WHERE state = 'open' DO NOTHING",
         )
-        found.update(_open_payouts(connection, missing))
-    return found
+    raise RaceLostError("payouts are closed as fast as they are opened")
 
 
 def _open_payouts(connection: Connection, keys: Collection[PayoutKey]) -> dict[PayoutKey, int]:

@@ -24,9 +24,17 @@ REFUND_COLUMNS = (
 )
 
 
-def insert_refunds(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Store accepted refunds."""
-    insert_rows(connection, refunds, REFUND_COLUMNS, rows)
+def insert_refunds(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
+    """Store accepted refunds; gives how many were stored (another may have been first)."""
+    return len(
+        insert_rows(
+            connection,
+            refunds,
+            REFUND_COLUMNS,
+            rows,
+            tail="ON CONFLICT (id) DO NOTHING RETURNING id",
+        )
+    )
 
 
 def insert_refund_lines(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
