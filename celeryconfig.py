@@ -3,7 +3,7 @@
 Background: the database row is the letter, the message a doorbell (docs/decisions/0001).
 """
 
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from models.messages.names import OUTBOX_RELAY, QUEUE_SWEEPS, QUEUES, REPAYMENTS_SWEEP
 from worker.settings import settings as _settings
@@ -25,7 +25,8 @@ imports = ("tasks.captures", "tasks.refunds", "tasks.sweeps")
 
 # Queues are named by the contract; a misspelt one must fail, not fill unread.
 # Task names are routed by their producer's `queue`; these are the defaults for our own.
-task_queues = tuple(Queue(name) for name in QUEUES)  # type: ignore[no-untyped-call]  # kombu's
+# An exchange each: with Celery's default all would be bound to one exchange under one key.
+task_queues = tuple(Queue(name, Exchange(name), routing_key=name) for name in QUEUES)  # type: ignore[no-untyped-call]  # kombu's
 task_default_queue = "refunds"
 task_create_missing_queues = False
 task_routes = {

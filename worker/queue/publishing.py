@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from celery import Celery
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from models.messages import names
@@ -35,7 +35,10 @@ class Publisher:
             result_backend=None,
             task_ignore_result=True,
             task_serializer="json",
-            task_queues=[Queue(name) for name in names.QUEUES],  # type: ignore[no-untyped-call]  # kombu's
+            task_queues=[
+                Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]  # kombu's
+                for name in names.QUEUES
+            ],
             task_create_missing_queues=False,
             broker_connection_max_retries=3,
             broker_transport_options={
