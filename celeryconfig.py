@@ -62,7 +62,7 @@ worker_soft_shutdown_timeout = 95.0
 # Memory that some library leaks is given back now and then.
 worker_max_tasks_per_child = 10_000
 # Flower lives on events.
-worker_send_task_events = True
+worker_send_task_events = _configured.task_events
 task_send_sent_event = False
 
 # A broker that is away is waited for, for ever; the supervisor watches the process.

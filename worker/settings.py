@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     batch_wait_seconds: Annotated[float, Field(gt=0, le=5)] = 0.02
     """How long the first message of a batch waits for others."""
 
+    task_events: bool = True
+    """Whether workers send the events that Flower shows. Without them they are faster."""
+
     call_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 20.0
     """The longest that one provider call may take."""
 
