@@ -6,7 +6,8 @@ from typing import Any
 from models.messages.captures import CaptureRecordV1
 from models.messages.names import CAPTURES_RECORD
 from worker.app import app
-from worker.queue.batching import BatchTask, Envelope
+from worker.queue.batching import BatchTask
+from worker.queue.envelopes import Envelope
 from worker.settings import settings
 from worker.steps.capturing import record_captures
 from worker.steps.unpacking import handle_envelopes

@@ -6,7 +6,8 @@ from typing import Any
 from models.messages.names import REFUNDS_REQUEST
 from models.messages.refunds import RefundRequestV1
 from worker.app import app
-from worker.queue.batching import BatchTask, Envelope
+from worker.queue.batching import BatchTask
+from worker.queue.envelopes import Envelope
 from worker.settings import settings
 from worker.steps.handling import handle_requests
 from worker.steps.unpacking import handle_envelopes

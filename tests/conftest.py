@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from sqlalchemy import make_url
 
 from worker import database as db
 from worker.embedded import ServerUrls, embedded_servers
@@ -76,4 +77,4 @@ def online_retail() -> Path:
 
 
 def _renamed(url: str, name: str) -> str:
-    return db.make_url(url).set(database=name).render_as_string(hide_password=False)
+    return make_url(url).set(database=name).render_as_string(hide_password=False)

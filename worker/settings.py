@@ -25,8 +25,8 @@ class Settings(BaseSettings):
     batch_size: Annotated[int, Field(ge=1, le=500)] = 50
     """How many messages share one transaction, at the most."""
 
-    batch_wait_seconds: Annotated[float, Field(gt=0, le=5)] = 0.02
-    """How long the first message of a batch waits for others."""
+    batch_wait_seconds: Annotated[float, Field(gt=0, le=5)] = 0.1
+    """How long the first message of a batch waits for others, while others keep coming."""
 
     task_events: bool = True
     """Whether workers send the events that Flower shows. Without them they are faster."""

@@ -195,7 +195,9 @@ def test_a_payout_totals_sales_and_returns_and_carries_a_shortfall(database: str
     second = close_payout("m", "EUR")
     record(capture("o-2"))
     third = close_payout("m", "EUR")
-    assert first and second and third
+    assert first is not None
+    assert second is not None
+    assert third is not None
     assert (first.sales_minor, first.returns_minor, first.settlement_minor) == (100, 33, 67)
     assert (second.settlement_minor, second.closing_debt_minor) == (0, 67)
     assert (third.repaid_debt_minor, third.settlement_minor, third.closing_debt_minor) == (

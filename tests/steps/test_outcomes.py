@@ -11,6 +11,8 @@ from tests.building import capture, full, record, request
 from tests.steps.test_handling import rows
 from worker.database import engine
 from worker.providers import registry
+from worker.providers.adapters.sandbox import SandboxProvider
+from worker.providers.calling import call_all
 from worker.settings import settings
 from worker.steps.accepting import accept_requests
 from worker.steps.handling import handle_requests
@@ -170,8 +172,6 @@ def test_a_worker_paused_beyond_its_lease_cannot_record_over_its_successor(scrip
     batch = accept_requests([request()])
     make_due()
     sweep()
-    from worker.providers.calling import call_all
-
     assert record_outcomes(batch.claims, call_all(batch.claims)) == 0
     assert rows("SELECT count(*) FROM deductions") == [(1,)]
     assert rows("SELECT refunded_minor, reserved_minor FROM captures") == [(33, 0)]
@@ -222,8 +222,6 @@ def test_a_deduction_waits_until_every_repayment_of_the_refund_is_final(scripted
 def test_an_adapter_that_raises_leaves_an_unknown_outcome_without_its_text(
     scripted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from worker.providers.adapters.sandbox import SandboxProvider
-
     def broken(*_: Any) -> Any:
         raise RuntimeError("secret-4111111111111111")
 

@@ -1,11 +1,16 @@
 """The last line of defence: the schema refuses what wrong code would do."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from models.values.orders import OrderBook, Portion
 from tests.building import record, request
 from worker.database import engine
+from worker.rules.eligibility import decide
+from worker.steps import accepting
 from worker.steps.accepting import accept_requests
 from worker.steps.closing import close_payout
 from worker.steps.handling import handle_requests
@@ -29,8 +34,8 @@ OVERPAYMENTS = {
     "send two repayments under one key": "INSERT INTO repayments SELECT (jsonb_populate_record(r,"
     " jsonb_build_object('id', gen_random_uuid(), 'refund_id', gen_random_uuid()))).*"
     " FROM repayments r",
-    "decide a request twice": "INSERT INTO refund_requests (merchant_id, idempotency_key, order_id,"
-    " fingerprint, body, decision, refusal_code) VALUES ('m', 'k-1', 'o', '', '{}', 'refused', 'x')",
+    "decide a request twice": "INSERT INTO refund_requests (merchant_id, idempotency_key,"
+    " order_id, fingerprint, body, decision, refusal_code) VALUES ('m', 'k-1', 'o', '', '{}', 'refused', 'x')",
     "book an entry that does not balance": "WITH e AS (INSERT INTO ledger_entries"
     " (kind, source, currency) VALUES ('sale', 'x', 'EUR') RETURNING id)"
     " INSERT INTO ledger_postings SELECT e.id, a.id, 5 FROM e, ledger_accounts a"
@@ -65,6 +70,12 @@ def test_the_database_refuses_to(database: str, statement: str) -> None:
     assert getattr(raised.value.orig, "sqlstate", "")[:2] == "23", raised.value.orig
 
 
+CLOSED_PAYOUT_DEDUCTION = (
+    "INSERT INTO deductions (refund_id, kind, payout_id, amount_minor)"
+    " SELECT gen_random_uuid(), 'refund', id, 5 FROM payouts WHERE state = 'closed'"
+)
+
+
 def test_a_closed_payout_takes_no_more_and_does_not_change(database: str) -> None:
     record()
     handle_requests([request()])
@@ -74,9 +85,7 @@ def test_a_closed_payout_takes_no_more_and_does_not_change(database: str) -> Non
         "UPDATE payouts SET settlement_minor = 0, sales_minor = 33 WHERE state = 'closed'",
         "UPDATE payouts SET state = 'open', closed_at = NULL WHERE state = 'closed'",
         "DELETE FROM payouts",
-        "INSERT INTO deductions (refund_id, kind, payout_id, amount_minor) SELECT r.refund_id,"
-        " 'refund', p.id, 5 FROM (SELECT gen_random_uuid() AS refund_id) r, payouts p"
-        " WHERE p.state = 'closed'",
+        CLOSED_PAYOUT_DEDUCTION,
     ):
         with pytest.raises(DBAPIError) as raised, engine().begin() as connection:
             connection.execute(text(statement))
@@ -89,18 +98,11 @@ def test_rules_that_accept_too_much_fail_instead_of_overpaying(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Break the rule itself: the step must end in an error, and nothing be reserved."""
-    from models.values.orders import OrderBook
-    from worker.steps import accepting
-
     record()
     handle_requests([request("a"), request("b"), request("c")])
 
     def blind(book: OrderBook) -> OrderBook:
         """The book as it was before any refund."""
-        from dataclasses import replace
-
-        from models.values.orders import Portion
-
         captures = [replace(one, taken_minor=0, cash_minor=0) for one in book.captures]
         lines = {
             pk: {name: replace(one, taken=Portion()) for name, one in of.items()}
@@ -108,7 +110,6 @@ def test_rules_that_accept_too_much_fail_instead_of_overpaying(
         }
         return replace(book, captures=captures, lines=lines)
 
-    decide = accepting.decide
     monkeypatch.setattr(accepting, "decide", lambda ask, book: decide(ask, book and blind(book)))
     with pytest.raises(DBAPIError, match="never_above"):
         accept_requests([request("d")])

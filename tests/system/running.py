@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 READY_SECONDS = 40.0
 QUIET_FLAGS = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
 
@@ -43,9 +41,6 @@ class Worker:
         """SIGTERM, and wait for the end; gives the exit code."""
         self.process.terminate()
         return self.process.wait(60)
-
-    def children(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
 
 
 @contextmanager

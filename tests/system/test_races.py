@@ -11,6 +11,7 @@ from sqlalchemy import text
 from tests.building import capture, full, line, record, request
 from tests.steps.test_handling import rows
 from worker.database import engine
+from worker.steps.accepting import accept_requests
 from worker.steps.capturing import record_captures
 from worker.steps.closing import close_payout
 from worker.steps.handling import handle_requests
@@ -158,8 +159,6 @@ def sweep_once(number: int) -> int:
 
 
 def test_sweeps_at_once_attempt_each_repayment_once(database: str) -> None:
-    from worker.steps.accepting import accept_requests
-
     record(*(capture(f"o-{n}") for n in range(200)))
     accept_requests([full(f"k-{n}", f"o-{n}") for n in range(200)])
     with engine().begin() as connection:

@@ -10,14 +10,20 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
+from sqlalchemy import text
 
 from models.messages.captures import CaptureRecordV1
+from models.messages.parsing import fingerprint
 from models.messages.refunds import RefundRequestV1
 from tests.building import capture, full, line, record, request
 from tests.steps.test_handling import rows
 from tests.system.running import Worker, wait_for, worker
+from worker.database import engine
 from worker.queue.publishing import Publisher
-from worker.steps.reporting import report
+from worker.steps.accepting import accept_requests
+from worker.steps.delivering import Delivery, Outgoing
+from worker.steps.reporting import count_open, report
+from worker.store import receipts
 
 pytestmark = pytest.mark.system
 
@@ -183,9 +189,6 @@ def test_a_killed_worker_loses_nothing_that_the_producer_still_holds(
     database: str, broker: redis.Redis, publisher: Publisher, tmp_path: Path
 ) -> None:
     """SIGKILL three times amid 600 refunds; leases and redelivery do the rest."""
-    from worker.steps.delivering import Delivery, Outgoing
-    from worker.store import receipts
-
     record(*(capture(f"o-{n}") for n in range(200)))
     env = {"REFUNDS_LEASE_SECONDS": "2", "REFUNDS_BATCH_SIZE": "20"}
     messages = [
@@ -196,7 +199,7 @@ def test_a_killed_worker_loses_nothing_that_the_producer_still_holds(
         for n in range(200)
     ]
     current = [Worker(tmp_path / "worker-0.log", "--concurrency", "2", **env).wait_ready()]
-    kills = []
+    kills: list[int] = []
 
     def tick(_: int) -> None:
         done = rows("SELECT count(*) FROM refund_requests")[0][0]
@@ -206,8 +209,6 @@ def test_a_killed_worker_loses_nothing_that_the_producer_still_holds(
             log = tmp_path / f"worker-{len(kills)}.log"
             current[0] = Worker(log, "--concurrency", "2", **env)
 
-    from models.messages.parsing import fingerprint
-
     delivery = Delivery(publisher, "refunds.request", receipts.find_requests, tick)
     delivered = delivery.deliver(
         Outgoing(body_of(m), (m.merchant_id, m.idempotency_key, fingerprint(m)), m.order_id)
@@ -215,7 +216,6 @@ def test_a_killed_worker_loses_nothing_that_the_producer_still_holds(
     )
     assert delivered == 600
     assert len(kills) == 3
-    from worker.steps.reporting import count_open
 
     def swept() -> bool:
         publisher.ring("repayments.sweep")
@@ -251,21 +251,15 @@ def test_a_worker_told_to_stop_finishes_and_leaves_nothing_unacknowledged(
 def test_beats_rings_sweep_what_is_due_and_publish_the_outbox_in_order(
     running: Worker, broker: redis.Redis, publisher: Publisher
 ) -> None:
-    from worker.steps.accepting import accept_requests
-
     record()
     batch = accept_requests([request()])
-    from sqlalchemy import text
-
-    from worker.database import engine
-
     with engine().begin() as connection:
         connection.execute(text("UPDATE repayments SET next_attempt_at = now()"))
     publisher.ring("repayments.sweep")
     wait_for(lambda: report("m")["deducted_minor"] == 33, 30, running.log)
     publisher.ring("outbox.relay")
     wait_for(lambda: broker.xlen("refunds.events") == 3, 30, running.log)
-    events = broker.xrange("refunds.events")
+    events: Any = broker.xrange("refunds.events")
     assert [fields[b"topic"] for _, fields in events] == [
         b"refund.accepted",
         b"refund.repaid",

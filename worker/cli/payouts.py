@@ -60,10 +60,10 @@ def close(
 
 def payouts_table(found: list[dict[str, Any]], merchant: str) -> Table:
     """Payouts as a table for people."""
-    table = Table(title=f"Payouts of merchant {merchant}", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("no", "", "state"):
+    table = Table(title=f"Payouts of merchant {merchant}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("no", "in", "state"):
         table.add_column(name, no_wrap=True)
-    for name in ("sales", "returns", "debt before", "debt after", "settlement"):
+    for name in ("sales", "returns", "old debt", "new debt", "settlement"):
         table.add_column(name, justify="right", no_wrap=True)
     for payout in found:
         amounts = ["sales_minor", "returns_minor"]

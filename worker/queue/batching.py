@@ -24,6 +24,7 @@ import structlog
 from celery import Task, current_app
 
 from worker.queue.acknowledging import acknowledge
+from worker.queue.envelopes import Envelope, as_poison, open_message, shown_ids
 
 log = structlog.get_logger()
 
@@ -32,22 +33,7 @@ LOST_MAX = 3
 
 RETRY_FLOOR_SECONDS = 1.0
 RETRY_CEILING_SECONDS = 30.0
-RAW_MAX_LENGTH = 100_000
 SUMMARY_MAX_LENGTH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """A message as the pool gets it: its one argument, or the fault that keeps it from having one.
-
-    `raw` is the body as text, only given with a fault.
-    """
-
-    task_id: str
-    body: Any = None
-    fault: str | None = None
-    raw: str = ""
-    poison: bool = False
 
 
 @dataclass(slots=True)
@@ -57,6 +43,7 @@ class Waiting:
     message: Any
     envelope: Envelope
     lane: Hashable
+    since_seconds: float
     alone: bool = False
     lost: int = 0
 
@@ -78,7 +65,8 @@ class BatchTask(Task):  # type: ignore[misc]  # Celery ships no types
     acks_late = True
 
     batch_size = 50
-    batch_wait_seconds = 0.02
+    batch_wait_seconds = 0.1
+    batch_quiet_seconds = 0.005
 
     def lane(self, body: Any) -> Hashable:  # noqa: ARG002 - for subclasses
         """Messages of the same lane are handled one after the other; None for no lane."""
@@ -104,6 +92,9 @@ class Batcher:
     under_way: int = 0
     timer: Any = None
     failures: int = 0
+    received: int = 0
+    seen: int = 0
+    quiet: bool = False
     flushing: bool = False
 
     def receive(
@@ -116,25 +107,38 @@ class Batcher:
         **_: Any,
     ) -> None:
         """Take a message in. The signature is Celery's; only the message and body matter."""
-        envelope = _open(message, body)
-        self.waiting.append(Waiting(message, envelope, self._lane(envelope)))
-        self._tell("task-received", envelope, name=self.task.name, args=_args(envelope), kwargs="")
-        if len(self.waiting) >= self.task.batch_size:
+        envelope = open_message(message, body)
+        self.waiting.append(Waiting(message, envelope, self._lane(envelope), time.monotonic()))
+        self._tell(
+            "task-received", envelope, name=self.task.name, args=shown_ids(envelope), kwargs=""
+        )
+        self.received += 1
+        if not self.failures:
             self.flush()
-        elif self.timer is None and not self.failures:
-            self._flush_after(self.task.batch_wait_seconds)
 
     def flush(self) -> None:
-        """Hand batches to the pool while it has room and there is something to hand."""
+        """Hand ripe batches to the pool while it has room, and look again soon."""
         if self.flushing:
             return  # the solo pool calls back before apply_async returns
         self.flushing = True
         try:
-            self._stop_timer()
-            while self.under_way < self._room() and (batch := self._next_batch()):
+            while self._ripe() and self.under_way < self._room() and (batch := self._next_batch()):
+                self._stop_timer()
                 self._hand_over(batch)
+            # With no room, the next batch that returns looks again.
+            if self.waiting and self.timer is None and self.under_way < self._room():
+                self.seen = self.received
+                self._flush_after(self.task.batch_quiet_seconds)
         finally:
             self.flushing = False
+
+    def _ripe(self) -> bool:
+        """A batch is full, or its first message has waited for long, or no more are coming."""
+        if not self.waiting:
+            return False
+        if self.quiet or len(self.waiting) >= self.task.batch_size:
+            return True
+        return time.monotonic() - self.waiting[0].since_seconds >= self.task.batch_wait_seconds
 
     def _room(self) -> int:
         return int(getattr(self.consumer.pool, "num_processes", None) or 1)
@@ -231,7 +235,7 @@ class Batcher:
             if len(batch) == 1:
                 one.lost += 1
                 if one.lost >= LOST_MAX:
-                    one.envelope = _poison(one.envelope)
+                    one.envelope = as_poison(one.envelope)
         log.error("queue.process_lost", task=self.task.name, messages=len(batch))
         self.waiting.extendleft(reversed(batch))
         self.flush()
@@ -246,7 +250,9 @@ class Batcher:
 
     def _timed_flush(self) -> None:
         self.timer = None
+        self.quiet = self.seen == self.received
         self.flush()
+        self.quiet = False
 
     def _stop_timer(self) -> None:
         if self.timer is not None:
@@ -267,40 +273,3 @@ def run_batch(task_name: str, envelopes: list[Envelope]) -> Done:
     except Exception as error:  # noqa: BLE001 - an exception must not decide over messages
         return Done(failure=f"{type(error).__name__}: {error}"[:500])
     return Done(summaries=list(summaries), runtime_seconds=time.monotonic() - started)
-
-
-def _open(message: Any, body: Any) -> Envelope:
-    """Parse a message of Celery's protocol 1 or 2 as far as its one argument."""
-    headers = message.headers or {}
-    task_id = str(headers.get("id") or "")
-    try:
-        payload = message.payload if body is None else body
-        if isinstance(payload, dict):  # protocol 1
-            task_id = task_id or str(payload.get("id") or "")
-            args, kwargs = payload.get("args") or (), payload.get("kwargs")
-        else:
-            args, kwargs = payload[0], payload[1]
-        if kwargs or not isinstance(args, list | tuple) or len(args) != 1:
-            return _faulty(message, task_id, "the task takes exactly one positional argument")
-    except Exception as error:  # noqa: BLE001 - any bytes may come in
-        return _faulty(message, task_id, f"the body cannot be read: {type(error).__name__}")
-    return Envelope(task_id, args[0])
-
-
-def _faulty(message: Any, task_id: str, fault: str) -> Envelope:
-    body = message.body
-    raw = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
-    return Envelope(task_id, fault=fault, raw=raw[:RAW_MAX_LENGTH])
-
-
-def _poison(envelope: Envelope) -> Envelope:
-    return Envelope(envelope.task_id, envelope.body, envelope.fault, envelope.raw, poison=True)
-
-
-def _args(envelope: Envelope) -> str:
-    """What Flower shows of the message: the ids only, no personal data."""
-    body = envelope.body
-    if not isinstance(body, dict):
-        return "(unreadable)"
-    shown = ("merchant_id", "order_id", "idempotency_key", "capture_id")
-    return " ".join(f"{name}={str(body[name])[:60]}" for name in shown if name in body)

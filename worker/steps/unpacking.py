@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.messages.parsing import Fault, InvalidMessageError, parse
 from worker.errors import RefundWorkerError
-from worker.queue.batching import Envelope
+from worker.queue.envelopes import Envelope
 from worker.steps.answers import Answer
 from worker.steps.parking import (
     INTERNAL_ERROR,
