@@ -18,11 +18,13 @@ POOL_SIZE = 5
 CONNECT_TIMEOUT_SECONDS = 10
 TRIES_MAX = 6
 
+# jit: compiling costs more than our short statements take.
 # force_custom_plan: a plan made while the tables were empty ran ten times slower once they filled.
 SESSION_OPTIONS = " ".join(
     f"-c {name}={value}"
     for name, value in {
         "plan_cache_mode": "force_custom_plan",
+        "jit": "off",
         "synchronous_commit": "on",
         "statement_timeout": "30s",
         "lock_timeout": "15s",

@@ -1,8 +1,10 @@
-"""Events written in the transaction that they tell of, and published by the relay."""
+"""Events written in the transaction that they tell of; published and then deleted by the relay.
 
-from sqlalchemy import Column, Index, Table, Uuid
+What they tell is in the other tables; here is only what is still to be published.
+"""
+
+from sqlalchemy import Column, Table, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.sql import text as sql
 
 from models.tables.metadata import key, metadata, moment, one_of, text
 from models.values.states import Topic
@@ -16,8 +18,5 @@ outbox = Table(
     Column("refund_id", Uuid, nullable=True),
     Column("payload", JSONB, nullable=False),
     moment("created_at", now=True),
-    moment("published_at", nullable=True),
     one_of("topic", Topic),
-    Index("ix_outbox_unpublished", "id", postgresql_where=sql("published_at IS NULL")),
-    Index("ix_outbox_refund", "refund_id"),
 )

@@ -35,7 +35,8 @@ OVERPAYMENTS = {
     " jsonb_build_object('id', gen_random_uuid(), 'refund_id', gen_random_uuid()))).*"
     " FROM repayments r",
     "decide a request twice": "INSERT INTO refund_requests (merchant_id, idempotency_key,"
-    " order_id, fingerprint, body, decision, refusal_code) VALUES ('m', 'k-1', 'o', '', '{}', 'refused', 'x')",
+    " order_id, fingerprint, body, decision, refusal_code)"
+    " VALUES ('m', 'k-1', 'o', '', '{}', 'refused', 'x')",
     "book an entry that does not balance": "WITH e AS (INSERT INTO ledger_entries"
     " (kind, source, currency) VALUES ('sale', 'x', 'EUR') RETURNING id)"
     " INSERT INTO ledger_postings SELECT e.id, a.id, 5 FROM e, ledger_accounts a"
@@ -49,7 +50,8 @@ OVERPAYMENTS = {
     "book a refund's deduction again": "INSERT INTO ledger_entries (kind, source, currency)"
     " SELECT kind, source, currency FROM ledger_entries WHERE kind = 'deduction'",
     "add to a booked entry": "INSERT INTO ledger_postings SELECT min(e.id), a.id, 7"
-    " FROM ledger_entries e, ledger_accounts a WHERE a.code = 'repayments_in_transit' GROUP BY a.id",
+    " FROM ledger_entries e, ledger_accounts a"
+    " WHERE a.code = 'repayments_in_transit' GROUP BY a.id",
     "change a posting": "UPDATE ledger_postings SET amount_minor = amount_minor * 2",
     "delete a posting": "DELETE FROM ledger_postings",
     "change an entry": "UPDATE ledger_entries SET source = 'x'",

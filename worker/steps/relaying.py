@@ -19,9 +19,9 @@ TIMEOUT_SECONDS = 10
 
 
 def relay() -> int:
-    """Publish what is unpublished, oldest first; gives how many events were.
+    """Publish what is in the outbox, oldest first; gives how many events were.
 
-    An event whose publication is not yet noted when the relay dies is published again. Consumers
+    An event that is not yet deleted when the relay dies is published again. Consumers
     know it by its `id` field.
 
     Raises:
@@ -63,5 +63,5 @@ def _relay_some(connection: Connection, client: redis.Redis) -> int:
                     approximate=True,
                 )
             pipe.execute()
-        outbox.mark_published(connection, [event.id for event in events])
+        outbox.delete_published(connection, [event.id for event in events])
     return len(events)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from models.tables.captures import captured_lines, captures
 from models.values.orders import CaptureShare
+from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 CAPTURE_COLUMNS = (
@@ -50,8 +51,8 @@ def find_fingerprints(
     connection: Connection, keys: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], bytes]:
     """The fingerprints of recorded captures by (merchant_id, capture_id)."""
-    rows = connection.execute(
-        _FIND, {"merchants": [k[0] for k in keys], "captures": [k[1] for k in keys]}
+    rows = execute(
+        connection, _FIND, {"merchants": [k[0] for k in keys], "captures": [k[1] for k in keys]}
     )
     return {(merchant, capture): bytes(print_) for merchant, capture, print_ in rows}
 
@@ -114,7 +115,8 @@ def reserve(connection: Connection, shares: Sequence[CaptureShare]) -> None:
     if not shares:
         return
     lines = [line for share in shares for line in share.lines]
-    connection.execute(
+    execute(
+        connection,
         _RESERVE_LINES,
         {
             "ids": [line.line_pk for line in lines],
@@ -124,7 +126,8 @@ def reserve(connection: Connection, shares: Sequence[CaptureShare]) -> None:
             "discounts": [line.portion.discount_minor for line in lines],
         },
     )
-    connection.execute(
+    execute(
+        connection,
         _RESERVE_CAPTURES,
         {
             "ids": [share.capture_pk for share in shares],
@@ -183,10 +186,10 @@ _RELEASE = (
 def settle(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
     """Turn what these repayments reserved into refunded. The orders are locked by the caller."""
     for statement in _SETTLE if repayment_ids else ():
-        connection.execute(statement, {"repayments": list(repayment_ids)})
+        execute(connection, statement, {"repayments": list(repayment_ids)})
 
 
 def release(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
     """Give back what these declined repayments reserved. The orders are locked by the caller."""
     for statement in _RELEASE if repayment_ids else ():
-        connection.execute(statement, {"repayments": list(repayment_ids)})
+        execute(connection, statement, {"repayments": list(repayment_ids)})

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from models.tables.inbox import refused_messages
+from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 _PARK = text("""
@@ -46,7 +47,7 @@ def park_messages(
     columns = list(zip(*rows, strict=True))
     if columns:
         values = {name: list(column) for name, column in zip(PARKED_FIELDS, columns, strict=True)}
-        connection.execute(_PARK, {**values, "deadline_hours": deadline_hours})
+        execute(connection, _PARK, {**values, "deadline_hours": deadline_hours})
 
 
 def insert_refused(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:

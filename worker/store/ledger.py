@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from models.tables.ledger import ledger_accounts
 from models.values.booking import Entry
+from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 AccountKey = tuple[str, str, str]
@@ -64,7 +65,8 @@ def post(connection: Connection, entries: Iterable[Entry | None]) -> None:
         for entry in booked
         for posting in entry.postings
     ]
-    connection.execute(
+    execute(
+        connection,
         _POST,
         {
             "kinds": [str(entry.kind) for entry in booked],
@@ -94,7 +96,8 @@ def _accounts(connection: Connection, keys: set[AccountKey]) -> dict[AccountKey,
 
 
 def _find(connection: Connection, keys: list[AccountKey]) -> dict[AccountKey, int]:
-    rows = connection.execute(
+    rows = execute(
+        connection,
         _ACCOUNTS,
         {
             "merchants": [key[0] for key in keys],

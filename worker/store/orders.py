@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from models.tables.orders import orders
 from models.values.orders import Capture, CapturedLine, OrderBook, Portion
 from models.values.states import LineType
+from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 OrderKey = tuple[str, str]
@@ -38,8 +39,10 @@ _LOCK = text("""
 def lock_orders(connection: Connection, keys: Collection[OrderKey]) -> dict[OrderKey, OrderRow]:
     """Lock the orders of these keys, in the order of their ids. Unknown keys are left out."""
     distinct = sorted(set(keys))
-    rows = connection.execute(
-        _LOCK, {"merchants": [k[0] for k in distinct], "orders": [k[1] for k in distinct]}
+    rows = execute(
+        connection,
+        _LOCK,
+        {"merchants": [k[0] for k in distinct], "orders": [k[1] for k in distinct]},
     )
     return {(row[1], row[2]): OrderRow(*row) for row in rows}
 
@@ -56,7 +59,7 @@ _LOCK_OF_REPAYMENTS = text("""
 
 def lock_orders_of_repayments(connection: Connection, repayment_ids: Sequence[object]) -> None:
     """Lock the orders that these repayments belong to, in the order of their ids."""
-    connection.execute(_LOCK_OF_REPAYMENTS, {"repayments": list(repayment_ids)})
+    execute(connection, _LOCK_OF_REPAYMENTS, {"repayments": list(repayment_ids)})
 
 
 def insert_orders(connection: Connection, rows: Iterable[tuple[str, str, str, str]]) -> None:
@@ -74,7 +77,7 @@ def insert_orders(connection: Connection, rows: Iterable[tuple[str, str, str, st
 _CAPTURES = text("""
     SELECT order_pk, id, capture_id, captured_at, provider, captured_minor, paid_minor,
            reserved_minor + refunded_minor, cash_minor, provider_references
-    FROM captures WHERE order_pk = ANY(:orders)
+    FROM captures WHERE order_pk = ANY(CAST(:orders AS bigint[]))
     ORDER BY order_pk, captured_at DESC, id DESC
 """)
 
@@ -86,8 +89,8 @@ _LINES = text("""
            reserved_tax_minor + refunded_tax_minor,
            reserved_discount_minor + refunded_discount_minor
     FROM captured_lines
-    WHERE order_pk = ANY(:whole)
-       OR (order_pk = ANY(:partly) AND line_id = ANY(CAST(:line_ids AS text[])))
+    WHERE order_pk = ANY(CAST(:whole AS bigint[]))
+       OR (order_pk = ANY(CAST(:partly AS bigint[])) AND line_id = ANY(CAST(:line_ids AS text[])))
     ORDER BY id
 """)
 
@@ -100,11 +103,12 @@ def read_books(
 ) -> dict[OrderKey, OrderBook]:
     """The books of locked orders: all lines of those in `whole`, else lines of these ids only."""
     captures: dict[int, list[Capture]] = defaultdict(list)
-    for order_pk, *columns in connection.execute(_CAPTURES, {"orders": [row.pk for row in rows]}):
+    for order_pk, *columns in execute(connection, _CAPTURES, {"orders": [row.pk for row in rows]}):
         captures[order_pk].append(Capture(*columns))
     lines: dict[int, dict[str, CapturedLine]] = defaultdict(dict)
     keyed = {row.pk: (row.merchant_id, row.order_id) for row in rows}
-    found = connection.execute(
+    found = execute(
+        connection,
         _LINES,
         {
             "whole": [pk for pk, key in keyed.items() if key in whole],

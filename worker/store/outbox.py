@@ -1,4 +1,4 @@
-"""The outbox: events that are stored with what they tell of, and published afterwards."""
+"""The outbox: events are stored with what they tell of, then published and deleted."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from models.tables.outbox import outbox
 from models.values.states import Topic
+from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 
@@ -54,19 +55,19 @@ _RELAY_LOCK = text("SELECT pg_try_advisory_xact_lock(7236115)")
 _UNPUBLISHED = text("""
     SELECT id, topic, merchant_id, coalesce(CAST(refund_id AS text), ''), CAST(payload AS text),
            to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-    FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT :at_most
+    FROM outbox ORDER BY id LIMIT :at_most
 """)
 
-_PUBLISHED = text("UPDATE outbox SET published_at = now() WHERE id = ANY(:ids)")
+_DELETE = text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
 
 
 def claim_unpublished(connection: Connection, at_most: int) -> Sequence[StoredEvent]:
-    """The oldest unpublished events, unless another relay is at work."""
+    """The oldest events, unless another relay is at work."""
     if not connection.execute(_RELAY_LOCK).scalar_one():
         return []
-    return [StoredEvent(*row) for row in connection.execute(_UNPUBLISHED, {"at_most": at_most})]
+    return [StoredEvent(*row) for row in execute(connection, _UNPUBLISHED, {"at_most": at_most})]
 
 
-def mark_published(connection: Connection, ids: Sequence[int]) -> None:
-    """Note that these events were published."""
-    connection.execute(_PUBLISHED, {"ids": list(ids)})
+def delete_published(connection: Connection, ids: Sequence[int]) -> None:
+    """Forget events that were published."""
+    execute(connection, _DELETE, {"ids": list(ids)})

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from models.tables.payouts import deductions, payouts
 from models.values.booking import PayoutTotals
+from worker.arrays import execute
 from worker.errors import RaceLostError
 from worker.store.setwise import insert_rows
 
@@ -52,8 +53,10 @@ def lock_open_payouts(connection: Connection, keys: Collection[PayoutKey]) -> di
 
 
 def _open_payouts(connection: Connection, keys: Collection[PayoutKey]) -> dict[PayoutKey, int]:
-    rows = connection.execute(
-        _SHARE_OPEN, {"merchants": [k[0] for k in keys], "currencies": [k[1] for k in keys]}
+    rows = execute(
+        connection,
+        _SHARE_OPEN,
+        {"merchants": [k[0] for k in keys], "currencies": [k[1] for k in keys]},
     )
     return {(row[0], row[1]): row[2] for row in rows}
 
@@ -65,8 +68,8 @@ def insert_deductions(connection: Connection, rows: Iterable[tuple[Any, ...]]) -
 
 def claim_open_payout(connection: Connection, key: PayoutKey) -> int | None:
     """Lock the open payout against additions, for closing it."""
-    row = connection.execute(
-        _CLAIM_OPEN, {"merchants": [key[0]], "currencies": [key[1]]}
+    row = execute(
+        connection, _CLAIM_OPEN, {"merchants": [key[0]], "currencies": [key[1]]}
     ).one_or_none()
     return None if row is None else int(row[2])
 
@@ -82,8 +85,8 @@ _CONTENT = text("""
 
 def content_of(connection: Connection, payout_id: int, key: PayoutKey) -> tuple[int, int, int]:
     """Sales, returns and opening debt of a payout, in minor units."""
-    row = connection.execute(
-        _CONTENT, {"payout": payout_id, "merchant": key[0], "currency": key[1]}
+    row = execute(
+        connection, _CONTENT, {"payout": payout_id, "merchant": key[0], "currency": key[1]}
     ).one()
     return int(row[0]), int(row[1]), int(row[2])
 
@@ -100,7 +103,8 @@ _CLOSE = text("""
 
 def close(connection: Connection, payout_id: int, totals: PayoutTotals) -> None:
     """Write the totals and close. The payout is locked by the caller."""
-    connection.execute(
+    execute(
+        connection,
         _CLOSE,
         {
             "payout": payout_id,

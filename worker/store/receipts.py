@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, TextClause, text
 
+from worker.arrays import execute
+
 _CAPTURES = text("""
     SELECT k.position
     FROM unnest(CAST(:positions AS int[]), CAST(:merchants AS text[]), CAST(:keys AS text[]),
@@ -41,7 +43,8 @@ def find_requests(connection: Connection, task: str, sent: Sequence[Sent]) -> se
 
 
 def _find(connection: Connection, query: TextClause, task: str, sent: Sequence[Sent]) -> set[int]:
-    rows = connection.execute(
+    rows = execute(
+        connection,
         query,
         {
             "task": task,

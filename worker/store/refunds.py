@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from models.tables.refunds import refund_lines, refunds
+from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 REFUND_COLUMNS = (
@@ -89,7 +90,7 @@ def finish_refunds(
 
     The caller books the deductions in the same transaction.
     """
-    rows = connection.execute(_FINISH, {"repayments": list(repayment_ids)})
+    rows = execute(connection, _FINISH, {"repayments": list(repayment_ids)})
     return [
         FinishedRefund(row[0], row[1], row[2], row[3], row[4], row[5], int(row[6])) for row in rows
     ]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from models.tables.repayments import attempts
 from models.values.repayments import Action, Claim, DueRepayment, Outcome, RepaymentOrder
 from models.values.states import RepaymentState
+from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 _INSERT = text("""
@@ -47,7 +48,8 @@ def insert_claimed(connection: Connection, rows: Sequence[NewRepayment], lease: 
     """
     if not rows:
         return
-    connection.execute(
+    execute(
+        connection,
         _INSERT,
         {
             "ids": [row.repayment_id for row in rows],
@@ -80,7 +82,7 @@ def lock_due(connection: Connection, at_most: int) -> list[tuple[DueRepayment, s
     """Lock due repayments that no one else is claiming, with their providers' names."""
     return [
         (DueRepayment(row[0], RepaymentState(row[1]), row[2], row[3], row[4]), row[5])
-        for row in connection.execute(_LOCK_DUE, {"at_most": at_most})
+        for row in execute(connection, _LOCK_DUE, {"at_most": at_most})
     ]
 
 
@@ -128,7 +130,8 @@ def claim_locked(
     if not picked:
         return []
     by_id = {one.repayment_id: one for one in picked}
-    rows = connection.execute(
+    rows = execute(
+        connection,
         _CLAIM,
         {
             "ids": list(by_id),
@@ -182,8 +185,8 @@ def park_locked(connection: Connection, picked: Sequence[tuple[UUID, str]]) -> l
     """Set locked repayments aside, each with a code. The money stays reserved."""
     if not picked:
         return []
-    rows = connection.execute(
-        _PARK, {"ids": [one[0] for one in picked], "codes": [one[1] for one in picked]}
+    rows = execute(
+        connection, _PARK, {"ids": [one[0] for one in picked], "codes": [one[1] for one in picked]}
     )
     return [Parked(*row) for row in rows]
 
@@ -244,7 +247,8 @@ def record_outcomes(connection: Connection, rows: Sequence[ToRecord]) -> list[Re
     if not rows:
         return []
     ids = [row.claim.repayment_id for row in rows]
-    connection.execute(
+    execute(
+        connection,
         _RECORD_ATTEMPTS,
         {
             "ids": ids,
@@ -254,7 +258,8 @@ def record_outcomes(connection: Connection, rows: Sequence[ToRecord]) -> list[Re
             "evidence": [row.evidence for row in rows],
         },
     )
-    recorded = connection.execute(
+    recorded = execute(
+        connection,
         _RECORD,
         {
             "ids": ids,

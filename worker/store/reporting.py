@@ -4,6 +4,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from worker.arrays import execute
+
 _FIGURES = text("""
     SELECT
       (SELECT count(DISTINCT order_pk) FROM captures WHERE merchant_id = :merchant) AS orders,
@@ -90,23 +92,23 @@ _PAYOUTS = text("""
 def figures(connection: Connection, merchant_id: str) -> dict[str, Any]:
     """The counts and sums of a merchant, as stored. Amounts in minor units, all currencies."""
     bound = {"merchant": merchant_id}
-    row = connection.execute(_FIGURES, bound).mappings().one()
+    row = execute(connection, _FIGURES, bound).mappings().one()
     found: dict[str, Any] = {name: int(value) for name, value in row.items()}
-    found["refused"] = {code: int(n) for code, n in connection.execute(_REFUSED, bound)}
+    found["refused"] = {code: int(n) for code, n in execute(connection, _REFUSED, bound)}
     found["refunded_minor_by_market"] = {
-        market: int(total) for market, total in connection.execute(_BY_MARKET, bound)
+        market: int(total) for market, total in execute(connection, _BY_MARKET, bound)
     }
-    cash, debt, through_sandbox = connection.execute(_CASH, bound).one()
+    cash, debt, through_sandbox = execute(connection, _CASH, bound).one()
     found["repaid_minor"], found["debt_reduced_minor"] = int(cash), int(debt)
     found["repaid_through_sandbox_minor"] = int(through_sandbox)
-    repaid, movements = connection.execute(_PROVIDER, bound).one()
+    repaid, movements = execute(connection, _PROVIDER, bound).one()
     found["provider_repaid_minor"], found["provider_movements"] = int(repaid), int(movements)
     return found
 
 
 def count_open(connection: Connection, merchant_id: str) -> int:
     """How many refunds have a repayment that is still open."""
-    return int(connection.execute(_OPEN, {"merchant": merchant_id}).scalar_one())
+    return int(execute(connection, _OPEN, {"merchant": merchant_id}).scalar_one())
 
 
 def unbalanced_entries(connection: Connection) -> int:
@@ -116,11 +118,11 @@ def unbalanced_entries(connection: Connection) -> int:
 
 def account_balances(connection: Connection, merchant_id: str) -> dict[tuple[str, str], int]:
     """The balance of each account by (currency, code), debits positive, in minor units."""
-    rows = connection.execute(_ACCOUNTS, {"merchant": merchant_id})
+    rows = execute(connection, _ACCOUNTS, {"merchant": merchant_id})
     return {(currency, code): int(total) for currency, code, total in rows}
 
 
 def payouts_of(connection: Connection, merchant_id: str) -> list[dict[str, Any]]:
     """The merchant's payouts, oldest first; an open one with what it comes to so far."""
-    rows = connection.execute(_PAYOUTS, {"merchant": merchant_id})
+    rows = execute(connection, _PAYOUTS, {"merchant": merchant_id})
     return [dict(row) for row in rows.mappings()]

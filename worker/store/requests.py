@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from models.tables.refunds import refund_requests
+from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 RequestKey = tuple[str, str]
@@ -52,8 +53,8 @@ def find_answers(
     connection: Connection, keys: Sequence[RequestKey]
 ) -> dict[RequestKey, StoredAnswer]:
     """The stored answers to requests of these keys."""
-    rows = connection.execute(
-        _FIND, {"merchants": [k[0] for k in keys], "keys": [k[1] for k in keys]}
+    rows = execute(
+        connection, _FIND, {"merchants": [k[0] for k in keys], "keys": [k[1] for k in keys]}
     )
     return {(row[0], row[1]): StoredAnswer(bytes(row[2]), *row[3:]) for row in rows}
 

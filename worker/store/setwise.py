@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, TextClause, text
 from sqlalchemy.dialects.postgresql import JSONB, dialect
 
+from worker.arrays import execute
+
 _POSTGRES = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it untyped
 
 
@@ -25,7 +27,8 @@ def insert_rows(
     arrays = list(zip(*rows, strict=True))
     if not arrays:
         return ()
-    result = connection.execute(
+    result = execute(
+        connection,
         _statement(table, columns, tail),
         {name: list(values) for name, values in zip(columns, arrays, strict=True)},
     )

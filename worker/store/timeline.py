@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from worker.arrays import execute
+
 _FIND = text("""
     SELECT merchant_id, idempotency_key FROM refund_requests
     WHERE (idempotency_key = :name OR CAST(refund_id AS text) = :name)
@@ -87,19 +89,19 @@ def find_requests(
     connection: Connection, name: str, merchant_id: str | None
 ) -> list[tuple[str, str]]:
     """The (merchant_id, idempotency_key) of requests of this key or refund id."""
-    rows = connection.execute(_FIND, {"name": name, "merchant": merchant_id})
+    rows = execute(connection, _FIND, {"name": name, "merchant": merchant_id})
     return [(merchant, key) for merchant, key in rows]
 
 
 def read_timeline(connection: Connection, merchant_id: str, key: str, task: str) -> Timeline:
     """All that is stored of a request."""
     request = dict(
-        connection.execute(_REQUEST, {"merchant": merchant_id, "key": key}).mappings().one()
+        execute(connection, _REQUEST, {"merchant": merchant_id, "key": key}).mappings().one()
     )
     bound = {"refund": request["refund_id"]}
 
     def rows(statement: Any, values: dict[str, Any]) -> Rows:
-        return [dict(row) for row in connection.execute(statement, values).mappings()]
+        return [dict(row) for row in execute(connection, statement, values).mappings()]
 
     return Timeline(
         request=request,

@@ -75,20 +75,11 @@ def upgrade() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
-        sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "topic IN ('refund.accepted', 'refund.refused', 'refund.repaid', 'refund.deducted', 'refund.failed', 'refund.parked')",
             name=op.f("ck_outbox_topic"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
-    )
-    op.create_index("ix_outbox_refund", "outbox", ["refund_id"], unique=False)
-    op.create_index(
-        "ix_outbox_unpublished",
-        "outbox",
-        ["id"],
-        unique=False,
-        postgresql_where=sa.text("published_at IS NULL"),
     )
     op.create_table(
         "parked_messages",
@@ -583,12 +574,6 @@ def downgrade() -> None:
     )
     op.drop_table("payouts")
     op.drop_table("parked_messages")
-    op.drop_index(
-        "ix_outbox_unpublished",
-        table_name="outbox",
-        postgresql_where=sa.text("published_at IS NULL"),
-    )
-    op.drop_index("ix_outbox_refund", table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("orders")
     op.drop_table("ledger_entries")

@@ -34,17 +34,12 @@ FUNCTIONS = {
         DECLARE faulty bigint;
         BEGIN
           SELECT n.entry_id INTO faulty FROM new_postings n
-            GROUP BY n.entry_id HAVING sum(n.amount_minor) <> 0 LIMIT 1;
-          IF FOUND THEN
-            RAISE EXCEPTION 'ledger entry % does not balance', faulty
-              USING ERRCODE = 'integrity_constraint_violation';
-          END IF;
-          SELECT n.entry_id INTO faulty FROM new_postings n
             JOIN ledger_entries e ON e.id = n.entry_id
             JOIN ledger_accounts a ON a.id = n.account_id
-            WHERE e.currency <> a.currency LIMIT 1;
+            GROUP BY n.entry_id
+            HAVING sum(n.amount_minor) <> 0 OR bool_or(e.currency <> a.currency) LIMIT 1;
           IF FOUND THEN
-            RAISE EXCEPTION 'ledger entry % mixes currencies', faulty
+            RAISE EXCEPTION 'ledger entry % does not balance in one currency', faulty
               USING ERRCODE = 'integrity_constraint_violation';
           END IF;
           RETURN NULL;

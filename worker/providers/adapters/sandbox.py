@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
 from models.values.repayments import Outcome, OutcomeKind, RepaymentOrder
+from worker.arrays import execute
 from worker.database import engine
 from worker.errors import NotConfiguredError
 from worker.providers.contract import Capabilities
@@ -98,7 +99,7 @@ class SandboxProvider:
         behaviour = rule.calls[-1]
         if len(rule.calls) > 1:
             with _own_engine().begin() as connection:
-                sent = connection.execute(_COUNT_CALL, {"key": order.key}).scalar_one()
+                sent = execute(connection, _COUNT_CALL, {"key": order.key}).scalar_one()
             behaviour = rule.calls[min(sent, len(rule.calls)) - 1]
         match behaviour:
             case "not_sent":
@@ -136,14 +137,14 @@ class SandboxProvider:
         rule = self._rule(order)
         time.sleep(rule.slow_seconds)
         with _own_engine().begin() as connection:
-            row = connection.execute(_FIND, {"key": order.key}).one_or_none()
+            row = execute(connection, _FIND, {"key": order.key}).one_or_none()
             if row is None:
                 return Outcome(OutcomeKind.UNKNOWN, code="not_found_at_provider")
             number, state, code = row
             if state == "pending" and rule.asked != "pending":
                 state = "settled" if rule.asked == "settle" else "declined"
                 code = None if state == "settled" else rule.code
-                connection.execute(_RESOLVE, {"key": order.key, "state": state, "code": code})
+                execute(connection, _RESOLVE, {"key": order.key, "state": state, "code": code})
         return _outcome(number, state, code)
 
     def _rule(self, order: RepaymentOrder) -> Rule:
@@ -157,7 +158,8 @@ class SandboxProvider:
         # Sorted by key, so that two batches that share keys cannot deadlock.
         ordered = sorted(orders, key=lambda order: order.key)
         with _own_engine().begin() as connection:
-            rows = connection.execute(
+            rows = execute(
+                connection,
                 _BOOK,
                 {
                     "keys": [order.key for order in ordered],
