@@ -3,7 +3,7 @@
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_init
 
-from worker.database import dispose_engines, engine
+from worker.database import dispose_engines, engine, explain
 from worker.log import configure_logging
 from worker.migrating import require_migrated
 
@@ -17,7 +17,11 @@ def _log(**_: object) -> None:
 
 @worker_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _check(**_: object) -> None:
-    require_migrated(engine())
+    try:
+        require_migrated(engine())
+    except Exception as error:
+        # Celery logs what a signal handler raises and goes on; only SystemExit stops the worker.
+        raise SystemExit(f"the worker does not start: {explain(error) or error}") from error
     # No connection may be open when the pool forks.
     dispose_engines()
 

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from worker.cli import captures, demo, payouts, report, schemas, servers, show, submit
-from worker.cli.output import EXIT_ERROR, EXIT_INTERRUPTED, errors
+from worker.cli.output import EXIT_ERROR, errors
 from worker.database import explain
 from worker.errors import RefundWorkerError
 from worker.log import configure_logging
@@ -38,9 +38,6 @@ def main() -> None:
     except RefundWorkerError as error:
         errors.print(f"refunds: {error}", style="red", markup=False, highlight=False)
         sys.exit(EXIT_ERROR)
-    except KeyboardInterrupt:
-        errors.print("refunds: interrupted", style="red")
-        sys.exit(EXIT_INTERRUPTED)
     except Exception as error:
         sentence = explain(error)
         if sentence is None:

@@ -20,7 +20,6 @@ EXIT_REJECTS = 3
 """Some rows of a file were not sent."""
 EXIT_UNFINISHED = 4
 """Something is not finished, or the books do not agree."""
-EXIT_INTERRUPTED = 130
 
 console = Console(soft_wrap=False)
 errors = Console(stderr=True)

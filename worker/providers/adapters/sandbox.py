@@ -156,7 +156,8 @@ class SandboxProvider:
         if not orders:
             return []
         # Sorted by key, so that two batches that share keys cannot deadlock.
-        ordered = sorted(orders, key=lambda order: order.key)
+        by_key = {order.key: order for order in reversed(orders)}
+        ordered = [by_key[key] for key in sorted(by_key)]
         with _own_engine().begin() as connection:
             rows = execute(
                 connection,
