@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".local")
     """Where embedded servers keep their files when neither URL is set."""
 
-    batch_size: Annotated[int, Field(ge=1, le=500)] = 50
+    batch_size: Annotated[int, Field(ge=1, le=500)] = 100
     """How many messages share one transaction, at the most."""
 
     batch_wait_seconds: Annotated[float, Field(gt=0, le=5)] = 0.1

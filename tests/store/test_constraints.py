@@ -52,6 +52,13 @@ OVERPAYMENTS = {
     "add to a booked entry": "INSERT INTO ledger_postings SELECT min(e.id), a.id, 7"
     " FROM ledger_entries e, ledger_accounts a"
     " WHERE a.code = 'repayments_in_transit' GROUP BY a.id",
+    "book on an account that is not there": "WITH e AS (INSERT INTO ledger_entries"
+    " (kind, source, currency) VALUES ('sale', 'x', 'EUR') RETURNING id)"
+    " INSERT INTO ledger_postings SELECT e.id, v.account, v.amount"
+    " FROM e, (VALUES (-1, 5), (-2, -5)) AS v(account, amount)",
+    "book on an entry that is not there": "INSERT INTO ledger_postings SELECT -1, id,"
+    " CASE code WHEN 'merchant_payable' THEN 5 ELSE -5 END"
+    " FROM ledger_accounts WHERE code IN ('merchant_payable', 'provider_clearing')",
     "change a posting": "UPDATE ledger_postings SET amount_minor = amount_minor * 2",
     "delete a posting": "DELETE FROM ledger_postings",
     "change an entry": "UPDATE ledger_entries SET source = 'x'",

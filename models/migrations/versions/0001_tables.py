@@ -269,12 +269,6 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("amount_minor <> 0", name=op.f("ck_ledger_postings_amount")),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["ledger_accounts.id"], name=op.f("fk_ledger_postings_account_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["entry_id"], ["ledger_entries.id"], name=op.f("fk_ledger_postings_entry_id")
-        ),
         sa.PrimaryKeyConstraint("entry_id", "account_id", name=op.f("pk_ledger_postings")),
     )
     op.create_table(

@@ -34,12 +34,13 @@ FUNCTIONS = {
         DECLARE faulty bigint;
         BEGIN
           SELECT n.entry_id INTO faulty FROM new_postings n
-            JOIN ledger_entries e ON e.id = n.entry_id
-            JOIN ledger_accounts a ON a.id = n.account_id
+            LEFT JOIN ledger_entries e ON e.id = n.entry_id
+            LEFT JOIN ledger_accounts a ON a.id = n.account_id
             GROUP BY n.entry_id
-            HAVING sum(n.amount_minor) <> 0 OR bool_or(e.currency <> a.currency) LIMIT 1;
+            HAVING sum(n.amount_minor) <> 0 OR bool_or(e.currency IS DISTINCT FROM a.currency)
+              OR bool_or(e.currency IS NULL) LIMIT 1;
           IF FOUND THEN
-            RAISE EXCEPTION 'ledger entry % does not balance in one currency', faulty
+            RAISE EXCEPTION 'ledger entry % does not balance in one currency on accounts', faulty
               USING ERRCODE = 'integrity_constraint_violation';
           END IF;
           RETURN NULL;
