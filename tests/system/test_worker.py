@@ -1,7 +1,9 @@
 """A real worker on a real queue: what comes in is decided, repaid, deducted, or parked."""
 
 import base64
+import contextlib
 import json
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +72,38 @@ def test_captures_and_requests_go_through_the_queue(
     assert figures["refused"] == {"order_not_found": 3}
     assert figures["provider_repaid_minor"] == figures["deducted_minor"] == 3000
     assert figures["ledger_balanced"]
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
+def test_flower_sees_each_message_received_started_and_succeeded_without_personal_data(
+    database: str, broker: redis.Redis, publisher: Publisher, tmp_path: Path, pool: str
+) -> None:
+    record()
+    watcher = Celery("watcher", broker=os.environ["REDIS_URL"], set_as_current=False)
+    seen: list[dict[str, Any]] = []
+    with (
+        worker(tmp_path, "--concurrency", "1", "--pool", pool) as one,
+        watcher.connection_for_read() as connection,
+    ):
+        receiver = watcher.events.Receiver(connection, handlers={"*": seen.append})
+
+        def succeeded() -> list[dict[str, Any]]:
+            with contextlib.suppress(TimeoutError):
+                receiver.capture(limit=None, timeout=0.3, wakeup=False)
+            return [event for event in seen if event["type"] == "task-succeeded"]
+
+        succeeded()
+        publisher.send("refunds.request", [body_of(request(reference="Jane Doe"))])
+        wait_for(succeeded, 30, one.log)
+    watcher.close()
+    tasks = [event for event in seen if event["type"].startswith("task-")]
+    assert [event["type"] for event in tasks] == ["task-received", "task-started", "task-succeeded"]
+    assert len({event["uuid"] for event in tasks}) == 1
+    assert tasks[0]["name"] == "refunds.request"
+    assert "order_id=o-1 idempotency_key=k-1" in tasks[0]["args"]
+    assert tasks[2]["result"].startswith("accepted ")
+    assert "Jane" not in str(seen)
+    assert "Traceback" not in one.log.read_text()
 
 
 def test_requests_of_one_order_are_decided_in_the_order_in_which_they_were_queued(

@@ -181,7 +181,7 @@ class Batcher:
         self.consumer.pool.apply_async(
             run_batch,
             (self.task.name, [one.envelope for one in batch]),
-            accept_callback=lambda pid, _: self._accepted(batch, pid),
+            accept_callback=lambda *_: self._accepted(batch),
             callback=lambda done: self._returned(batch, done),
             error_callback=lambda _: self._lost(batch),
             soft_timeout=self.task.soft_time_limit or conf.task_soft_time_limit,
@@ -189,9 +189,9 @@ class Batcher:
             correlation_id=batch[0].envelope.task_id,
         )
 
-    def _accepted(self, batch: list[Waiting], pid: int) -> None:
+    def _accepted(self, batch: list[Waiting]) -> None:
         for one in batch:
-            self._tell("task-started", one.envelope, pid=pid)
+            self._tell("task-started", one.envelope)
 
     def _returned(self, batch: list[Waiting], done: Any) -> None:
         if not isinstance(done, Done):
