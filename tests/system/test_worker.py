@@ -1,9 +1,9 @@
 """A real worker on a real queue: what comes in is decided, repaid, deducted, or parked."""
 
 import base64
-import contextlib
 import json
 import os
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,15 +86,13 @@ def test_flower_sees_each_message_received_started_and_succeeded_without_persona
         watcher.connection_for_read() as connection,
     ):
         receiver = watcher.events.Receiver(connection, handlers={"*": seen.append})
-
-        def succeeded() -> list[dict[str, Any]]:
-            with contextlib.suppress(TimeoutError):
-                receiver.capture(limit=None, timeout=0.3, wakeup=False)
-            return [event for event in seen if event["type"] == "task-succeeded"]
-
-        succeeded()
+        thread = threading.Thread(target=receiver.capture, kwargs={"wakeup": False}, daemon=True)
+        thread.start()
+        wait_for(lambda: seen, 30, one.log)  # a worker's heartbeat
         publisher.send("refunds.request", [body_of(request(reference="Jane Doe"))])
-        wait_for(succeeded, 30, one.log)
+        wait_for(lambda: any(e["type"] == "task-succeeded" for e in seen), 30, one.log)
+        receiver.should_stop = True
+        thread.join(10)
     watcher.close()
     tasks = [event for event in seen if event["type"].startswith("task-")]
     assert [event["type"] for event in tasks] == ["task-received", "task-started", "task-succeeded"]
