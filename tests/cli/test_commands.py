@@ -189,7 +189,10 @@ def test_the_worker_refuses_a_schema_that_is_not_its_own(
     servers: Any, broker: Any, tmp_path: Path
 ) -> None:
     one = Worker(tmp_path / "worker.log", DATABASE_URL=servers.database_url)
-    wait_for(lambda: one.process.poll() is not None, 40, one.log)
+    try:
+        wait_for(lambda: one.process.poll() is not None, 40, one.log)
+    finally:
+        one.kill()
     assert one.process.returncode != 0
     assert "refunds migrate" in one.log.read_text()
     assert "Traceback" not in one.log.read_text()
