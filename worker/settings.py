@@ -14,7 +14,9 @@ class Settings(BaseSettings):
     `DATABASE_URL` and `REDIS_URL` have no prefix, all others start with `REFUNDS_`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="REFUNDS_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="REFUNDS_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
     redis_url: Annotated[SecretStr | None, Field(validation_alias="REDIS_URL")] = None
