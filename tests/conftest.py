@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,13 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUrls]:
+def servers() -> Iterator[ServerUrls]:
     """A real PostgreSQL and a real Valkey, started from the wheels."""
-    with embedded_servers(tmp_path_factory.mktemp("servers")) as urls:
+    # Not pytest's own folder: each new session closes it to PostgreSQL's user.
+    with (
+        tempfile.TemporaryDirectory(prefix="refunds-test-", ignore_cleanup_errors=True) as folder,
+        embedded_servers(Path(folder)) as urls,
+    ):
         yield urls
 
 
