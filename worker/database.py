@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from worker.errors import DatabaseUnavailableError, NotConfiguredError, RaceLostError
 from worker.settings import settings
@@ -33,8 +33,10 @@ SESSION_OPTIONS = " ".join(
     }.items()
 )
 
-_RETRYABLE_SQLSTATES = ("40001", "40P01")  # serialization failure, deadlock
-_UNAVAILABLE_SQLSTATES = ("57P01", "57P02", "57P03", "53300")  # shutdown, crash, start-up, full
+# Classes and codes (PostgreSQL, appendix A) after which the same transaction may succeed: lost
+# connections, rollbacks (deadlock, serialization), lock not available, insufficient resources,
+# operator intervention (time-out, shutdown, crash), system errors, a standby before its promotion.
+_TRANSIENT_SQLSTATES = ("08", "40", "55P03", "53", "57", "58", "25006")
 
 _engines: dict[tuple[int, str], Engine] = {}
 
@@ -107,9 +109,15 @@ def transact(work: Callable[[Connection], T], *, on: Engine | None = None) -> T:
 def is_transient(error: DBAPIError) -> bool:
     """Whether the same transaction may succeed when run again."""
     sqlstate = getattr(error.orig, "sqlstate", None)
-    if error.connection_invalidated or sqlstate in _RETRYABLE_SQLSTATES + _UNAVAILABLE_SQLSTATES:
-        return True
-    return sqlstate is None and type(error.orig).__name__ == "OperationalError"
+    if sqlstate is None:
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    return str(sqlstate).startswith(_TRANSIENT_SQLSTATES)
+
+
+def constraint_of(error: DBAPIError) -> str | None:
+    """The name of the constraint that refused, if one did."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "constraint_name", None)
 
 
 def explain(error: Exception) -> str | None:

@@ -24,7 +24,11 @@ def configure_logging() -> None:
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if configured.log_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The default prints local variables, and with them customers' data and secrets.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

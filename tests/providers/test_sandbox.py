@@ -86,19 +86,13 @@ def test_the_first_rule_that_matches_counts(database: str) -> None:
     provider = SandboxProvider(
         [Rule(amount_minor=1, calls=("decline",)), Rule(order_id="x-.*", calls=("pending",))]
     )
-    kinds = [
-        outcome.kind
-        for outcome in provider.repay_many(
-            [order("a", amount_minor=1), order("b", order_id="x-1"), order("c")]
-        )
+    orders = [order("a", amount_minor=1), order("b", order_id="x-1"), order("c")]
+    assert [provider.repay(one).kind for one in orders] == [
+        OutcomeKind.DECLINED,
+        OutcomeKind.PENDING,
+        OutcomeKind.SETTLED,
     ]
-    assert kinds == [OutcomeKind.DECLINED, OutcomeKind.PENDING, OutcomeKind.SETTLED]
-
-
-def test_one_scripted_time_out_does_not_make_a_whole_batch_unknown(database: str) -> None:
-    provider = SandboxProvider([Rule(amount_minor=1, calls=("timeout_after",))])
-    outcomes = provider.repay_many([order("a", amount_minor=1), order("b")])
-    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.UNKNOWN, OutcomeKind.SETTLED]
+    assert [provider.takes_in_batch(one) for one in orders] == [False, False, True]
 
 
 def test_batches_with_shared_keys_at_once_make_one_movement_a_key(database: str) -> None:

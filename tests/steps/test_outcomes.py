@@ -1,6 +1,7 @@
 """What providers answer, scripted, and what the worker makes of it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,3 +231,35 @@ def test_an_adapter_that_raises_leaves_an_unknown_outcome_without_its_text(
     handle_requests([request()])
     assert states() == [("unknown", "provider_error", "accepted")]
     assert rows("SELECT evidence::text FROM attempts") == [('{"error": "RuntimeError"}',)]
+
+
+def test_an_outcome_recorded_twice_counts_once(scripted: Any) -> None:
+    """A commit whose answer is lost makes the transaction run again."""
+    record()
+    handle_requests([request("other")])
+    batch = accept_requests([request(), request("open")])
+    outcomes = call_all(batch.claims)
+    assert record_outcomes(batch.claims[:1], outcomes[:1]) == 1
+    assert record_outcomes(batch.claims[:1], outcomes[:1]) == 0
+    assert rows("SELECT refunded_minor, reserved_minor FROM captures") == [(67, 33)]
+    assert rows("SELECT count(*) FROM deductions") == [(2,)]
+
+
+def test_one_outcome_that_cannot_be_stored_does_not_hold_up_the_others(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider that gives two repayments the same number: the second needs a person."""
+    monkeypatch.setenv("REFUNDS_ATTEMPTS_MAX", "2")
+    scripted()
+    record()
+    batch = accept_requests([request("a"), request("b"), request("c")])
+    same = [
+        replace(outcome, provider_refund_id="1" if n < 2 else "2")
+        for n, outcome in enumerate(call_all(batch.claims))
+    ]
+    assert record_outcomes(batch.claims, same) == 3
+    assert sorted(state for state, _, _ in states()) == ["settled", "settled", "unknown"]
+    assert rows("SELECT evidence->>'refused_by' FROM attempts WHERE outcome = 'unknown'") == [
+        ("uq_repayments_provider_refund_id",)
+    ]
+    assert report("m")["ledger_balanced"]

@@ -45,6 +45,10 @@ class Provider(Protocol):
 class BatchProvider(Provider, Protocol):
     """A provider that takes many repayments in one call."""
 
+    def takes_in_batch(self, order: RepaymentOrder) -> bool:
+        """Whether this repayment may go into `repay_many`; else it goes through `repay`."""
+        ...
+
     def repay_many(self, orders: Sequence[RepaymentOrder]) -> Sequence[Outcome]:
         """The outcomes of repaying each, in the same order."""
         ...

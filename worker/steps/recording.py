@@ -7,15 +7,22 @@ import json
 import random
 from collections.abc import Sequence
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
-from models.values.repayments import Claim, Outcome
+from models.values.repayments import Claim, Outcome, OutcomeKind
 from models.values.states import DeductionKind, RepaymentState, Topic
-from worker.database import transact
+from worker.database import constraint_of, transact
 from worker.rules import postings
 from worker.rules.repaying import RetryPolicy, after
 from worker.settings import settings
 from worker.store import captures, ledger, orders, outbox, payouts, refunds, repayments
+
+log = structlog.get_logger()
+
+NOT_RECORDED = "outcome_not_recorded"
+"""The provider's answer contradicts what is stored. Attempts go on until a person is asked."""
 
 
 def record_outcomes(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> int:
@@ -26,22 +33,34 @@ def record_outcomes(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> int
     """
     if not claims:
         return 0
+    rows = [_row(claim, outcome) for claim, outcome in zip(claims, outcomes, strict=True)]
+    try:
+        return transact(lambda connection: _record(connection, rows))
+    except IntegrityError as error:
+        # One outcome that cannot be stored (a provider's number used twice, say) must not keep
+        # the others from being recorded.
+        if len(claims) > 1:
+            pairs = zip(claims, outcomes, strict=True)
+            return sum(record_outcomes([claim], [outcome]) for claim, outcome in pairs)
+        log.exception("outcome.not_recorded", repayment_id=str(claims[0].repayment_id))
+        evidence = {**outcomes[0].evidence, "refused_by": constraint_of(error)}
+        unknown = Outcome(OutcomeKind.UNKNOWN, code=NOT_RECORDED, evidence=evidence)
+        row = _row(claims[0], unknown)
+        return transact(lambda connection: _record(connection, [row]))
+
+
+def _row(claim: Claim, outcome: Outcome) -> repayments.ToRecord:
     policy = RetryPolicy(attempts_max=settings().attempts_max)
-    rows = []
-    for claim, outcome in zip(claims, outcomes, strict=True):
-        chance = random.random()  # noqa: S311 - jitter is no secret
-        transition = after(outcome, claim.before, claim.attempt, policy, chance)
-        rows.append(
-            repayments.ToRecord(
-                claim,
-                outcome,
-                transition.state,
-                transition.wait,
-                transition.code,
-                json.dumps(dict(outcome.evidence)),
-            )
-        )
-    return transact(lambda connection: _record(connection, rows))
+    chance = random.random()  # noqa: S311 - jitter is no secret
+    transition = after(outcome, claim.before, claim.attempt, policy, chance)
+    return repayments.ToRecord(
+        claim,
+        outcome,
+        transition.state,
+        transition.wait,
+        transition.code,
+        json.dumps(dict(outcome.evidence)),
+    )
 
 
 def _record(connection: Connection, rows: Sequence[repayments.ToRecord]) -> int:

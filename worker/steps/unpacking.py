@@ -5,10 +5,9 @@ from typing import TypeVar
 
 import structlog
 from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from models.messages.parsing import Fault, InvalidMessageError, parse
-from worker.errors import RefundWorkerError
 from worker.queue.envelopes import Envelope
 from worker.steps.answers import Answer
 from worker.steps.parking import (
@@ -25,6 +24,16 @@ Handler = Callable[[Sequence[M]], Sequence[Answer]]
 
 log = structlog.get_logger()
 
+# Whatever else the database raises (a missing table, a full disk) is no message's fault.
+FAULTS_OF_THE_MESSAGE = (
+    IntegrityError,
+    DataError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+)
+
 
 def handle_envelopes(
     task: str, model: type[M], handler: Handler[M], envelopes: Sequence[Envelope]
@@ -32,7 +41,8 @@ def handle_envelopes(
     """Handle a batch of envelopes; a line each, in their order.
 
     Raises:
-        RefundWorkerError: the batch must be tried again (the database is away, a lost race).
+        DatabaseUnavailableError: the batch must be tried again, as after any other error that is
+            no message's fault.
     """
     lines = [""] * len(envelopes)
     misfits: list[Misfit] = []
@@ -74,9 +84,7 @@ def _handle(
         return []
     try:
         return [str(answer) for answer in handler(messages)]
-    except RefundWorkerError:
-        raise
-    except (SQLAlchemyError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+    except FAULTS_OF_THE_MESSAGE as error:
         if len(messages) > 1:
             return [line for one in messages for line in _handle(task, handler, [one], misfits)]
         log.exception("messages.internal_error", task=task)

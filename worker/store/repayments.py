@@ -215,11 +215,13 @@ class ToRecord:
     evidence: str
 
 
-# The fence keeps a worker that was paused beyond its lease from recording over its successor.
+# The fence keeps a worker that was paused beyond its lease from recording over its successor. It
+# is spent by recording, so that a transaction run again after an unseen commit changes nothing.
 _RECORD = text("""
     UPDATE repayments r SET
         state = u.state,
         code = u.code,
+        fence = r.fence + 1,
         next_attempt_at = now() + u.wait,
         provider_refund_id = coalesce(u.provider_refund_id, r.provider_refund_id),
         finished_at = CASE WHEN u.state IN ('settled', 'declined') THEN now() END

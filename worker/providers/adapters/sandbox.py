@@ -116,21 +116,13 @@ class SandboxProvider:
             case "settle":
                 return self._book([order], "settled", None)[0]
 
-    def repay_many(self, orders: Sequence[RepaymentOrder]) -> Sequence[Outcome]:
-        """Repay many at once; those that the script treats specially one by one."""
-        plain = [order for order in orders if self._rule(order) is SETTLE]
-        by_key = {
-            order.key: outcome
-            for order, outcome in zip(plain, self._book(plain, "settled", None), strict=True)
-        }
-        return [by_key.get(order.key) or self._repay_scripted(order) for order in orders]
+    def takes_in_batch(self, order: RepaymentOrder) -> bool:
+        """Whether the script says nothing special of this repayment."""
+        return self._rule(order) is SETTLE
 
-    def _repay_scripted(self, order: RepaymentOrder) -> Outcome:
-        try:
-            return self.repay(order)
-        except TimeoutError:
-            # One scripted time-out must not make the whole batch unknown.
-            return Outcome(OutcomeKind.UNKNOWN, code="provider_timeout")
+    def repay_many(self, orders: Sequence[RepaymentOrder]) -> Sequence[Outcome]:
+        """Repay many at once, unscripted."""
+        return self._book(orders, "settled", None)
 
     def look_up(self, order: RepaymentOrder) -> Outcome:
         """What the book says of the order's key."""
