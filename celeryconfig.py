@@ -44,7 +44,8 @@ task_acks_on_failure = True
 # A task over its hard limit comes again; attempts are counted in the database.
 task_acks_on_timeout = False
 
-# Provider call (20 s) < soft limit < hard limit < visibility timeout / 3.
+# Half a lease, in which calls begin (45 s), and a call (20 s) < soft limit < hard limit <=
+# lease < visibility timeout / 3. A supervisor's grace after SIGTERM must exceed the hard limit.
 task_soft_time_limit = 75
 task_time_limit = 90
 
@@ -57,8 +58,6 @@ worker_eta_task_limit = 1
 worker_enable_remote_control = False
 # Cancelling a task amid a provider call makes an unknown outcome.
 worker_cancel_long_running_tasks_on_connection_loss = False
-# SIGTERM: finish what runs, bounded, then hand back (with REMAP_SIGTERM=SIGQUIT).
-worker_soft_shutdown_timeout = 95.0
 # Memory that some library leaks is given back now and then.
 worker_max_tasks_per_child = 10_000
 # Flower lives on events.

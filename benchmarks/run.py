@@ -25,7 +25,7 @@ from benchmarks.results import Result
 from benchmarks.servers import Servers, running_servers
 from benchmarks.workload import create_template
 
-BATCH_SIZES = (1, 10, 50, 200)
+BATCH_SIZES = (1, 10, 50, 100, 200)
 PROFILED_BATCH_SIZE = 50
 QUIET_CORES = 0.2
 

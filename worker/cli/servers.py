@@ -71,10 +71,13 @@ def up(
     if not procfile.is_file():
         raise NotConfiguredError(f"there is no {procfile} here; run this in the project's folder")
     processes = parse_procfile(procfile.read_text()).processes
+    data_dir = settings().data_dir.resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
     with ready_servers():
         environment = {
             **os.environ,
             "FLOWER_PORT": str(flower_port),
+            "REFUNDS_DATA_DIR": str(data_dir),
             # The project's own commands first, also when the environment is not activated.
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",
