@@ -58,7 +58,7 @@ class Done:
 
 
 class BatchTask(Task):  # type: ignore[misc]  # Celery ships no types
-    """A task that gets a list of envelopes. Subclasses or instances set `handle`."""
+    """A task that gets a list of envelopes. Subclasses define `run`, and `lane` where needed."""
 
     abstract = True
     typing = False

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection
@@ -88,20 +89,18 @@ class Delivery:
 
     def _fill(self, source: Iterable[Outgoing]) -> bool:
         """Send while there is room; gives whether the source is exhausted."""
+        room = IN_FLIGHT_MAX - len(self._in_flight) - self._kept
+        taken = list(islice(source, max(room, 0)))
         fresh: list[Outgoing] = []
-        exhausted = True
-        for message in source:
+        for message in taken:
             if message.lane in self._lanes:
                 self._behind[message.lane].append(message)
                 self._kept += 1
             else:
                 self._lanes.add(message.lane)
                 fresh.append(message)
-            if len(self._in_flight) + len(fresh) + self._kept >= IN_FLIGHT_MAX:
-                exhausted = False
-                break
         self._send(fresh)
-        return exhausted
+        return len(taken) < room
 
     def _send(self, messages: list[Outgoing]) -> None:
         now = time.monotonic()
