@@ -135,6 +135,18 @@ def test_any_celery_producer_can_ask_for_a_refund(
     stock.close()
 
 
+def test_the_example_in_the_docs_for_upstream_services_works(running: Worker, url: str) -> None:
+    text = (Path(__file__).parents[2] / "docs/upstream.md").read_text()
+    example = text.split("```python")[1].split("```")[0]
+    exec(compile(example.replace("redis://localhost:6379/0", url), "upstream.md", "exec"), {})  # noqa: S102 - our own docs
+    # The two messages are in two queues, so the refund may overtake its capture: ask again.
+    wait_for(lambda: decided(1), 30, running.log)
+    wait_for(lambda: rows("SELECT count(*) FROM captures") == [(1,)], 30, running.log)
+    figures = report("m-1")
+    assert figures["captured_minor"] == 4470
+    assert figures["accepted"] + sum(figures["refused"].values()) == 1
+
+
 def frame(payload: Any, *, task: str = "refunds.request", raw: bytes | None = None) -> str:
     """A message as it lies in the Redis list, by Celery's protocol 2."""
     task_id = str(uuid.uuid4())

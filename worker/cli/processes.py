@@ -111,8 +111,13 @@ class Workers:
                 self.log_dir / "beat.log",
             ),
         ]
-        for process in self.processes:
-            process.start()
+        try:
+            for process in self.processes:
+                process.start()
+        except BaseException:
+            # Ctrl-C while they start: no context is entered, so no exit would stop them.
+            self._stop()
+            raise
         return self
 
     def __exit__(
@@ -121,6 +126,9 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         for process in reversed(self.processes):
             process.stop()
 

@@ -5,6 +5,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from models.messages.captures import CaptureRecordV1
 from models.messages.names import CAPTURES_RECORD, REFUNDS_REQUEST
@@ -46,6 +49,8 @@ class Sent:
 
 
 Tick = Callable[[int], None]
+Find = Callable[[Connection, str, list[receipts.Sent]], set[int]]
+M = TypeVar("M", CaptureRecordV1, RefundRequestV1)
 
 
 def send_captures(path: Path, defaults: Defaults, tick: Tick = lambda _: None) -> Sent:
@@ -55,22 +60,8 @@ def send_captures(path: Path, defaults: Defaults, tick: Tick = lambda _: None) -
         FileFaultError: the file cannot be used.
         NoReceiptError: no worker took them.
     """
-    sent = Sent()
-
-    def outgoing() -> Iterator[Outgoing]:
-        for message in read_captures(path, defaults):
-            if isinstance(message, CaptureRecordV1):
-                body = message.model_dump(mode="json", exclude_defaults=True)
-                key = message.merchant_id, message.capture_id, fingerprint(message)
-                yield Outgoing(body, key, (message.merchant_id, message.order_id))
-            else:
-                sent.faults.append(message)
-
-    with Publisher(os.environ["REDIS_URL"]) as publisher, progress("captures", None) as advance:
-        delivery = Delivery(
-            publisher, CAPTURES_RECORD, receipts.find_captures, _both(advance, tick)
-        )
-        return _deliver(delivery, outgoing(), sent)
+    read = read_captures(path, defaults)
+    return _send(CAPTURES_RECORD, receipts.find_captures, read, _sent_capture, tick)
 
 
 def send_requests(path: Path, defaults: Defaults, tick: Tick = lambda _: None) -> Sent:
@@ -80,23 +71,8 @@ def send_requests(path: Path, defaults: Defaults, tick: Tick = lambda _: None) -
         FileFaultError: the file cannot be used.
         NoReceiptError: no worker took them.
     """
-    sent = Sent()
-
-    def outgoing() -> Iterator[Outgoing]:
-        for message in read_requests(path, defaults):
-            if isinstance(message, RefundRequestV1):
-                body = message.model_dump(mode="json", exclude_defaults=True)
-                print_ = fingerprint(message, without=NOT_CONTENT)
-                key = message.merchant_id, message.idempotency_key, print_
-                yield Outgoing(body, key, (message.merchant_id, message.order_id))
-            else:
-                sent.faults.append(message)
-
-    with Publisher(os.environ["REDIS_URL"]) as publisher, progress("refunds", None) as advance:
-        delivery = Delivery(
-            publisher, REFUNDS_REQUEST, receipts.find_requests, _both(advance, tick)
-        )
-        return _deliver(delivery, outgoing(), sent)
+    read = read_requests(path, defaults)
+    return _send(REFUNDS_REQUEST, receipts.find_requests, read, _sent_request, tick)
 
 
 def wait_until_finished(merchant_id: str, tick: Tick = lambda _: None) -> None:
@@ -118,8 +94,39 @@ def wait_until_finished(merchant_id: str, tick: Tick = lambda _: None) -> None:
         time.sleep(FINISH_POLL_SECONDS)
 
 
-def _deliver(delivery: Delivery, messages: Iterable[Outgoing], sent: Sent) -> Sent:
-    sent.delivered = delivery.deliver(messages)
+def _sent_capture(message: CaptureRecordV1) -> receipts.Sent:
+    return message.merchant_id, message.capture_id, fingerprint(message)
+
+
+def _sent_request(message: RefundRequestV1) -> receipts.Sent:
+    return (
+        message.merchant_id,
+        message.idempotency_key,
+        fingerprint(message, without=NOT_CONTENT),
+    )
+
+
+def _send(
+    task: str,
+    find: Find,
+    read: Iterable[M | RowFault],
+    sent_as: Callable[[M], receipts.Sent],
+    tick: Tick,
+) -> Sent:
+    sent = Sent()
+
+    def outgoing() -> Iterator[Outgoing]:
+        for message in read:
+            if isinstance(message, RowFault):
+                sent.faults.append(message)
+            else:
+                body = message.model_dump(mode="json", exclude_defaults=True)
+                lane = message.merchant_id, message.order_id
+                yield Outgoing(body, sent_as(message), lane)
+
+    with Publisher(os.environ["REDIS_URL"]) as publisher, progress(task, None) as advance:
+        delivery = Delivery(publisher, task, find, _both(advance, tick))
+        sent.delivered = delivery.deliver(outgoing())
     sent.resent = delivery.resent
     sent.show_faults()
     return sent

@@ -6,27 +6,18 @@ from sqlalchemy import Connection, TextClause, text
 
 from worker.arrays import execute
 
-_CAPTURES = text("""
+_STORED = """
     SELECT k.position
     FROM unnest(CAST(:positions AS int[]), CAST(:merchants AS text[]), CAST(:keys AS text[]),
                 CAST(:prints AS bytea[])) AS k(position, merchant_id, key, print)
-    WHERE EXISTS (SELECT FROM captures c WHERE c.merchant_id = k.merchant_id
-                  AND c.capture_id = k.key AND c.fingerprint = k.print)
+    WHERE EXISTS (SELECT FROM {table} s WHERE s.merchant_id = k.merchant_id
+                  AND s.{key} = k.key AND s.fingerprint = k.print)
        OR EXISTS (SELECT FROM refused_messages m WHERE m.task = :task
                   AND m.merchant_id = k.merchant_id AND m.message_key = k.key
                   AND m.fingerprint = k.print)
-""")
-
-_REQUESTS = text("""
-    SELECT k.position
-    FROM unnest(CAST(:positions AS int[]), CAST(:merchants AS text[]), CAST(:keys AS text[]),
-                CAST(:prints AS bytea[])) AS k(position, merchant_id, key, print)
-    WHERE EXISTS (SELECT FROM refund_requests r WHERE r.merchant_id = k.merchant_id
-                  AND r.idempotency_key = k.key AND r.fingerprint = k.print)
-       OR EXISTS (SELECT FROM refused_messages m WHERE m.task = :task
-                  AND m.merchant_id = k.merchant_id AND m.message_key = k.key
-                  AND m.fingerprint = k.print)
-""")
+"""
+_CAPTURES = text(_STORED.format(table="captures", key="capture_id"))
+_REQUESTS = text(_STORED.format(table="refund_requests", key="idempotency_key"))
 
 Sent = tuple[str, str, bytes]
 """merchant_id, key (capture id or idempotency key), fingerprint"""

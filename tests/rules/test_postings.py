@@ -1,0 +1,162 @@
+"""Each event's entry leg by leg, and the books after whole lives of orders."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.values.booking import Entry
+from models.values.orders import Capture
+from models.values.states import Account, EntryKind
+from worker.rules import postings
+from worker.rules.payouts import total
+from worker.rules.splitting import cash_of
+
+A = Account
+AMOUNTS = st.integers(0, 10**12)
+REFUND = UUID(int=7)
+
+
+def legs(entry: Entry | None) -> dict[Account, int]:
+    if entry is None:
+        return {}
+    found = {posting.account: posting.amount_minor for posting in entry.postings}
+    assert len(found) == len(entry.postings), "an account is named twice"
+    assert all(found.values()), "a leg of zero"
+    assert sum(found.values()) == 0, "unbalanced"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("paid", "expected"),
+    [
+        (100, {A.PROVIDER_CLEARING: 100, A.MERCHANT_PAYABLE: -100}),
+        (0, {A.CUSTOMER_RECEIVABLE: 100, A.MERCHANT_PAYABLE: -100}),
+        (30, {A.PROVIDER_CLEARING: 30, A.CUSTOMER_RECEIVABLE: 70, A.MERCHANT_PAYABLE: -100}),
+    ],
+)
+def test_a_sale_is_held_by_the_provider_or_owed_by_the_customer(
+    paid: int, expected: dict[Account, int]
+) -> None:
+    assert legs(postings.sale(1, "m", "EUR", 100, paid)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cash", "expected"),
+    [
+        (100, {A.REPAYMENTS_IN_TRANSIT: 100, A.PROVIDER_CLEARING: -100}),
+        (0, {A.REPAYMENTS_IN_TRANSIT: 100, A.CUSTOMER_RECEIVABLE: -100}),
+        (
+            30,
+            {A.REPAYMENTS_IN_TRANSIT: 100, A.PROVIDER_CLEARING: -30, A.CUSTOMER_RECEIVABLE: -70},
+        ),
+    ],
+)
+def test_a_repayment_is_money_and_less_debt_in_transit(
+    cash: int, expected: dict[Account, int]
+) -> None:
+    assert legs(postings.repayment("r", "m", "EUR", 100, cash)) == expected
+
+
+def test_a_deduction_takes_what_is_in_transit_off_the_payable() -> None:
+    assert legs(postings.deduction(REFUND, "m", "EUR", 100)) == {
+        A.MERCHANT_PAYABLE: 100,
+        A.REPAYMENTS_IN_TRANSIT: -100,
+    }
+
+
+@pytest.mark.parametrize(
+    ("sales", "returns", "debt", "expected"),
+    [
+        (100, 30, 0, {A.MERCHANT_PAYABLE: 70, A.BANK: -70}),
+        (100, 30, 20, {A.MERCHANT_PAYABLE: 70, A.MERCHANT_DEBT: -20, A.BANK: -50}),
+        (100, 30, 70, {A.MERCHANT_PAYABLE: 70, A.MERCHANT_DEBT: -70}),
+        (30, 100, 0, {A.MERCHANT_PAYABLE: -70, A.MERCHANT_DEBT: 70}),
+        (30, 30, 10, {}),
+    ],
+)
+def test_a_payout_empties_the_payable_into_bank_or_debt(
+    sales: int, returns: int, debt: int, expected: dict[Account, int]
+) -> None:
+    assert legs(postings.payout(1, "m", "EUR", total(sales, returns, debt))) == expected
+
+
+def test_an_entry_is_named_by_kind_and_source() -> None:
+    totals = total(1, 0, 0)
+    made = (
+        postings.sale(5, "m", "SEK", 1, 1),
+        postings.repayment("r-1", "m", "SEK", 1, 1),
+        postings.deduction(REFUND, "m", "SEK", 1),
+        postings.payout(5, "m", "SEK", totals),
+    )
+    found = [(one.kind, one.source, one.merchant_id, one.currency) for one in made if one]
+    assert found == [
+        (EntryKind.SALE, "capture:5", "m", "SEK"),
+        (EntryKind.REPAYMENT, "repayment:r-1", "m", "SEK"),
+        (EntryKind.DEDUCTION, f"refund:{REFUND}", "m", "SEK"),
+        (EntryKind.PAYOUT, "payout:5", "m", "SEK"),
+    ]
+
+
+def test_where_nothing_moves_there_is_no_entry() -> None:
+    assert postings.sale(1, "m", "EUR", 0, 0) is None
+    assert postings.repayment("r", "m", "EUR", 0, 0) is None
+    assert postings.deduction("r", "m", "EUR", 0) is None
+    assert postings.payout(1, "m", "EUR", total(0, 0, 9)) is None
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS)
+def test_every_entry_is_balanced_whatever_is_booked(
+    amount: int, cash: int, sales: int, returns: int, debt: int
+) -> None:
+    """Also where cash exceeds the amount: wrong figures must not unbalance the books too."""
+    legs(postings.sale(1, "m", "EUR", amount, cash))
+    legs(postings.repayment("r", "m", "EUR", amount, cash))
+    legs(postings.deduction("r", "m", "EUR", amount))
+    legs(postings.payout(1, "m", "EUR", total(sales, returns, debt)))
+
+
+@given(st.lists(st.tuples(st.integers(1, 10**6), st.data()), min_size=1, max_size=6))
+def test_after_all_is_repaid_deducted_and_paid_out_only_what_is_true_is_left_on_the_books(
+    captures: list[tuple[int, st.DataObject]],
+) -> None:
+    books = dict.fromkeys(Account, 0)
+
+    def post(entry: Entry | None) -> None:
+        for account, amount in legs(entry).items():
+            books[account] += amount
+
+    debt = held = owed = settled = 0
+    for pk, (captured, data) in enumerate(captures):
+        paid = data.draw(st.integers(0, captured))
+        post(postings.sale(pk, "m", "EUR", captured, paid))
+        taken = cash = 0
+        for _ in range(data.draw(st.integers(0, 3))):
+            if taken == captured:
+                break
+            amount = data.draw(st.integers(1, captured - taken))
+            now = Capture(
+                pk, "c", datetime(2026, 1, 1, tzinfo=UTC), "p", captured, paid, taken, cash
+            )
+            money = cash_of(now, amount)
+            post(postings.repayment("r", "m", "EUR", amount, money))
+            post(postings.deduction("f", "m", "EUR", amount))
+            taken, cash = taken + amount, cash + money
+        totals = total(captured, taken, debt)
+        post(postings.payout(pk, "m", "EUR", totals))
+        debt = totals.closing_debt_minor
+        settled += totals.settlement_minor
+        held += paid - cash
+        owed += captured - paid - (taken - cash)
+    assert books == {
+        A.PROVIDER_CLEARING: held,
+        A.CUSTOMER_RECEIVABLE: owed,
+        A.MERCHANT_PAYABLE: 0,
+        A.REPAYMENTS_IN_TRANSIT: 0,
+        A.MERCHANT_DEBT: debt,
+        A.BANK: -settled,
+    }
+    assert held >= 0
+    assert owed >= 0
