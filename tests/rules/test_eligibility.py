@@ -239,18 +239,12 @@ def test_a_free_line_goes_back_along_with_what_was_paid() -> None:
     assert set(portions(list(verdict.shares))) == {1, 2}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="defect: one capture's share of zero refuses a request that is positive"
-)
 def test_a_free_line_of_another_capture_goes_back_along_with_what_was_paid() -> None:
     """Delivered and captured apart: the gift with the first parcel, the item with the second."""
     of = book([line("gift", 1, 0), line("b", 1, 20)], [line("a", 1, 80)])
     assert accepted(units(("gift", 1), ("a", 1)), of).amount_minor == 80
 
 
-@pytest.mark.xfail(
-    strict=True, reason="defect: one capture's share of zero refuses a request that is positive"
-)
 def test_asking_by_lines_for_all_that_is_left_of_an_order_is_accepted() -> None:
     of = book([line("gift", 1, 0), line("b", 1, 20)], [line("a", 1, 80)])
     of = taken(of, units(("b", 1)))
@@ -300,6 +294,7 @@ def expected(ask: RefundAsk, of: OrderBook) -> tuple[RefusalCode, str] | dict[in
         for pk, one in lines.items()
         if upto[pk] > one.taken.quantity
     }
+    sums: dict[int, int] = {}
     for capture in of.captures:
         amounts = [
             portion.amount_minor
@@ -308,9 +303,12 @@ def expected(ask: RefundAsk, of: OrderBook) -> tuple[RefusalCode, str] | dict[in
         ]
         if amounts and sum(amounts) > capture.left_minor:
             return RefusalCode.EXCEEDS_CAPTURED, "lines"
-        if amounts and sum(amounts) <= 0:
+        if sum(amounts) < 0:
             return RefusalCode.AMOUNT_NOT_POSITIVE, "lines"
-    return taken
+        sums[capture.pk] = sum(amounts)
+    if taken and not sum(sums.values()):
+        return RefusalCode.AMOUNT_NOT_POSITIVE, "lines"
+    return {pk: portion for pk, portion in taken.items() if sums[lines[pk].capture_pk]}
 
 
 def check_within(of: OrderBook) -> None:

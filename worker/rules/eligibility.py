@@ -143,7 +143,7 @@ def _accept(
                     f"{capture.left_minor} left (discounts included)",
                     "lines",
                 )
-            if share.amount_minor <= 0:
+            if share.amount_minor < 0:
                 return Refusal(
                     RefusalCode.AMOUNT_NOT_POSITIVE,
                     f"the lines asked of capture {capture.capture_id!r} "
@@ -151,6 +151,10 @@ def _accept(
                     "lines",
                 )
             shares.append(share)
+    if shares and not sum(share.amount_minor for share in shares):
+        return Refusal(RefusalCode.AMOUNT_NOT_POSITIVE, "the lines asked come to nothing", "lines")
+    # What is worth nothing (a free gift) goes back with the rest and moves no money.
+    shares = [share for share in shares if share.amount_minor]
     if not shares:
         return Refusal(
             RefusalCode.NOTHING_LEFT_TO_REFUND,

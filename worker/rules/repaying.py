@@ -57,7 +57,7 @@ def next_action(
     if due.state is RepaymentState.PENDING:
         return Action.ASK
     sent = due.since_first_sent
-    if sent is None or sent + call_margin < facts.key_lifetime:
+    if sent is not None and sent + call_margin < facts.key_lifetime:
         return Action.SEND
     return Action.ASK if facts.can_look_up else Action.PARK
 
