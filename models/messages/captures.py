@@ -1,7 +1,7 @@
 """`captures.record`, version 1: funds were taken for (part of) an order."""
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
@@ -35,7 +35,7 @@ class CaptureRecordV1(fields.Message):
     paid of it (default: all).
     """
 
-    version: Literal[1] = 1
+    version: fields.Version1 = 1
     merchant_id: fields.Identifier
     order_id: fields.Identifier
     capture_id: fields.Identifier

@@ -1,8 +1,9 @@
 """Field types of the wire contract. Every one is bounded and strict."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from iso4217 import Currency
 from pycountry import countries
@@ -27,6 +28,9 @@ MARKETS = frozenset(country.alpha_2 for country in countries)
 """ISO 3166-1 alpha-2 codes."""
 
 YEAR_MIN, YEAR_MAX = 2000, 2200
+
+_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]")
+_DECIMAL = re.compile(r"-?[0-9]{1,14}(\.[0-9]{1,6})?")
 
 
 class Message(BaseModel):
@@ -54,12 +58,23 @@ def _known_market(code: str) -> str:
 def _moment(value: Any) -> Any:
     """Text or a datetime. Numbers would be read as Unix time, in seconds or maybe milliseconds."""
     if isinstance(value, str):
+        fault = PydanticCustomError(
+            "datetime", "is no ISO 8601 date and time, such as 2026-11-24T09:30:00Z"
+        )
+        # Python takes more than RFC 3339: week dates, and any character between date and time.
+        if not _DATE_AND_TIME.match(value):
+            raise fault
         try:
             value = datetime.fromisoformat(value)
         except ValueError as error:
-            raise PydanticCustomError(
-                "datetime", "is no ISO 8601 date and time, such as 2026-11-24T09:30:00Z"
-            ) from error
+            raise fault from error
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """Literal[1] would take 1.0 and true."""
+    if type(value) is not int:
+        raise PydanticCustomError("version", "must be a whole number")
     return value
 
 
@@ -79,14 +94,16 @@ def _decimal(value: Any) -> Any:
         return value
     if not isinstance(value, str):
         raise PydanticCustomError("decimal", 'must be decimal text, such as "12.50"')
-    try:
-        return Decimal(value)
-    except ArithmeticError as error:
-        raise PydanticCustomError("decimal", 'is no decimal text, such as "12.50"') from error
+    # Decimal() would also take underscores, blanks, exponents and other scripts' digits.
+    if not _DECIMAL.fullmatch(value):
+        raise PydanticCustomError("decimal", 'is no decimal text, such as "12.50"')
+    return Decimal(value)
 
 
 # Printable, no control characters, not only blanks: ids end up in logs, tables and provider calls.
-_PRINTABLE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+
+Version1 = Annotated[Literal[1], BeforeValidator(_whole)]
 
 Identifier = Annotated[
     str,

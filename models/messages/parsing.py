@@ -74,11 +74,14 @@ def fingerprint(message: BaseModel, *, without: frozenset[str] = frozenset()) ->
 def _path(location: tuple[int | str, ...]) -> str:
     path = ""
     for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+        name = step or "''"
+        path += f"[{step}]" if isinstance(step, int) else f".{name}" if path else str(name)
     return path
 
 
 def _sentence(message: str, value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > SHOWN_MAX_LENGTH:
+        return f"{message} (got a number of {value.bit_length()} bits)"
     if isinstance(value, str | int | float) or value is None:
         shown = repr(value)
         if len(shown) > SHOWN_MAX_LENGTH:

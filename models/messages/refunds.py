@@ -1,6 +1,6 @@
 """`refunds.request`, version 1: a merchant asks for a refund."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -40,7 +40,7 @@ class RefundRequestV1(fields.Message):
     builds the message anew for a retry means the same request.
     """
 
-    version: Literal[1] = 1
+    version: fields.Version1 = 1
     merchant_id: fields.Identifier
     idempotency_key: fields.Identifier
     order_id: fields.Identifier
