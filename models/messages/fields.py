@@ -1,7 +1,7 @@
 """Field types of the wire contract. Every one is bounded and strict."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -85,7 +85,8 @@ def _sane_year(value: datetime) -> datetime:
             "the year must lie within {low} and {high}",
             {"low": YEAR_MIN, "high": YEAR_MAX},
         )
-    return value
+    # One spelling a moment: 10:30+01:00 and 09:30Z are the same content.
+    return value.astimezone(UTC)
 
 
 def _decimal(value: Any) -> Any:
@@ -97,7 +98,8 @@ def _decimal(value: Any) -> Any:
     # Decimal() would also take underscores, blanks, exponents and other scripts' digits.
     if not _DECIMAL.fullmatch(value):
         raise PydanticCustomError("decimal", 'is no decimal text, such as "12.50"')
-    return Decimal(value)
+    # One spelling a number: 40.0 and 40.00 are the same content.
+    return Decimal(f"{Decimal(value).normalize():f}")
 
 
 # Printable, no control characters, not only blanks: ids end up in logs, tables and provider calls.

@@ -44,7 +44,8 @@ repayments = Table(
     moment("finished_at", nullable=True),
     UniqueConstraint("refund_id", "capture_pk"),
     one_of("state", RepaymentState),
-    CheckConstraint("amount_minor > 0", name="amount"),
+    # Zero where a free line goes back along with what was paid: no call, but its units count.
+    CheckConstraint("amount_minor >= 0", name="amount"),
     CheckConstraint("cash_minor BETWEEN 0 AND amount_minor", name="cash"),
     CheckConstraint(
         f"(state IN ({_OPEN})) = (next_attempt_at IS NOT NULL)", name="open_is_scheduled"

@@ -112,8 +112,27 @@ BLANK = ["", " ", "\t", "\u00a0\u2003"]
 CONTROL = ["a\x00b", "a\nb", "a\n", "\ra", "a\x1b[31m", "a\x7f"]
 NO_TEXT: list[Any] = [None, 1, 1.5, True, [], {}, ["a"], float("nan")]
 LONG = "x" * (limits.ID_MAX_LENGTH + 1)
-BAD_IDENTIFIERS = [*BLANK, *CONTROL, *(one for one in NO_TEXT if one is not None), LONG, "\ud800"]
-BAD_NUMBERS = [1.5, 1.0, float("nan"), math.inf, -math.inf, True, False, "1", "", [], {}, 10**30]
+BAD_IDENTIFIERS: list[Any] = [
+    *BLANK,
+    *CONTROL,
+    *(one for one in NO_TEXT if one is not None),
+    LONG,
+    "\ud800",
+]
+BAD_NUMBERS: list[Any] = [
+    1.5,
+    1.0,
+    float("nan"),
+    math.inf,
+    -math.inf,
+    True,
+    False,
+    "1",
+    "",
+    [],
+    {},
+    10**30,
+]
 BAD_MOMENTS: list[Any] = [
     "2026-11-24T09:30:00",
     "2026-11-24",
@@ -133,7 +152,7 @@ BAD_MOMENTS: list[Any] = [
     "2026-02-30T00:00:00Z",
     "2026-11-24T09:30:00+25:00",
 ]
-BAD_PRICES = [40, 40.0, True, "NaN", "-inf", "1e400", "x", "", "1,5", [], "9.0000001"]
+BAD_PRICES: list[Any] = [40, 40.0, True, "NaN", "-inf", "1e400", "x", "", "1,5", [], "9.0000001"]
 BAD_CURRENCIES = ["XAU", "XXX", "XTS", "sek", "SE", "SEKK", "ZZZ", "", "SEK\n", 752, True, []]
 BAD_MARKETS = ["ZZ", "UK", "EU", "se", "SWE", "", "SE\n", None, 752, True]
 BAD_VERSIONS = [0, 2, -1, "1", None, [1], 1.5]

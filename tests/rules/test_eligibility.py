@@ -252,6 +252,26 @@ def test_asking_by_lines_for_all_that_is_left_of_an_order_is_accepted() -> None:
     assert accepted(units(("gift", 1), ("a", 1)), of).amount_minor == 80
 
 
+def test_units_that_were_given_back_for_nothing_are_not_given_back_again() -> None:
+    """The price and its discount go back for zero, beside a line of another capture."""
+    of = book([line("a", 1, 100), line("b", 1, 50), line("off", 1, -50)], [line("x", 1, 10)])
+    of = taken(of, units(("b", 1), ("off", 1), ("x", 1)))
+    again = decide(units(("b", 1), key="again"), of)
+    assert isinstance(again, Refusal)
+    assert (again.code, again.field) == (RefusalCode.EXCEEDS_CAPTURED, "lines[0].quantity")
+
+
+def test_units_given_back_one_by_one_beside_another_capture_come_to_the_line() -> None:
+    """1 cent over 3 units: the first is worth nothing, and still the first."""
+    of = book([line("penny", 3, 1), line("rest", 1, 9)], [line("x", 3, 30)])
+    total = 0
+    for key in "123":
+        verdict = accepted(units(("penny", 1), ("x", 1), key=key), of)
+        total += verdict.amount_minor
+        of = of.with_taken(verdict.shares)
+    assert total == 31
+
+
 def reference(total: int, of: int, quantity: int) -> int:
     """The share of `of` units, rounded half away from zero by exact fractions."""
     rounded = int(Fraction(abs(total) * of, quantity) + Fraction(1, 2))
@@ -308,7 +328,7 @@ def expected(ask: RefundAsk, of: OrderBook) -> tuple[RefusalCode, str] | dict[in
         sums[capture.pk] = sum(amounts)
     if taken and not sum(sums.values()):
         return RefusalCode.AMOUNT_NOT_POSITIVE, "lines"
-    return {pk: portion for pk, portion in taken.items() if sums[lines[pk].capture_pk]}
+    return taken
 
 
 def check_within(of: OrderBook) -> None:

@@ -151,6 +151,19 @@ def test_a_refund_of_an_unpaid_capture_reduces_the_debt_and_pays_nothing_out(dat
     ) == [(0,)]
 
 
+def test_a_free_line_of_another_capture_goes_back_without_a_call(database: str) -> None:
+    free = line("gift", quantity=2, total_amount_minor=0, total_tax_minor=0, total_discount_minor=0)
+    record(capture(capture_id="c-1", lines=[free, line("z")]), capture(capture_id="c-2"))
+    asked = [{"line_id": "gift", "quantity": 2}, {"line_id": "l-1", "quantity": 3}]
+    handle_requests([request(lines=asked)])
+    assert rows("SELECT state, settled_minor FROM refunds") == [("deducted", 100)]
+    assert rows("SELECT count(*), sum(amount_minor) FROM sandbox.movements") == [(1, 100)]
+    assert rows("SELECT refunded_quantity FROM captured_lines WHERE line_id = 'gift'") == [(2,)]
+    again = handle_requests([request("again", lines=[*asked[:1], {"line_id": "z", "quantity": 1}])])
+    assert code(again[0]) == "exceeds_captured"
+    assert report("m")["ledger_balanced"]
+
+
 def test_no_more_is_repaid_than_the_customer_has_paid(database: str) -> None:
     record(capture(customer_paid_minor=40))
     handle_requests([request("a"), request("b"), request("c")])

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -59,7 +60,7 @@ def read_rows(path: Path, required: Sequence[str], allowed: Sequence[str]) -> It
                         f"{len(header)} columns"
                     )
                 yield Row(reader.line_num, dict(zip(header, cells, strict=True)))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise FileFaultError(f"{path} cannot be read: {error}") from error
 
 

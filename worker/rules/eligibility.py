@@ -153,8 +153,6 @@ def _accept(
             shares.append(share)
     if shares and not sum(share.amount_minor for share in shares):
         return Refusal(RefusalCode.AMOUNT_NOT_POSITIVE, "the lines asked come to nothing", "lines")
-    # What is worth nothing (a free gift) goes back with the rest and moves no money.
-    shares = [share for share in shares if share.amount_minor]
     if not shares:
         return Refusal(
             RefusalCode.NOTHING_LEFT_TO_REFUND,

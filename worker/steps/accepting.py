@@ -219,7 +219,8 @@ def _add_share(batch: Batch, book: OrderBook, acceptance: Acceptance, share: Cap
     repayment_id = repayment_id_of(acceptance.refund_id, share.capture_pk)
     capture = book.capture(share.capture_pk)
     whole = splits_debt_itself(share.provider)
-    action = Action.SEND if share.cash_minor or whole else Action.NONE
+    called = share.amount_minor if whole else share.cash_minor
+    action = Action.SEND if called else Action.NONE
     key = provider_key_of(repayment_id, FIRST_GENERATION)
     batch.shares.append(share)
     batch.new_repayments.append(
@@ -260,7 +261,7 @@ def _add_share(batch: Batch, book: OrderBook, acceptance: Acceptance, share: Cap
                 order_id=book.order_id,
                 capture_id=capture.capture_id,
                 currency=book.currency,
-                amount_minor=share.amount_minor if whole else share.cash_minor,
+                amount_minor=called,
                 provider_references=capture.provider_references,
             ),
         )

@@ -1,6 +1,7 @@
 """Take up repayments that are due: to be sent, asked after, or abandoned by a crash."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -43,8 +44,10 @@ def _claim(connection: Connection) -> list[Claim]:
     margin = timedelta(seconds=2 * configured.lease_seconds)
     claimed: list[repayments.ToClaim] = []
     parked: list[tuple[UUID, str]] = []
-    for due, provider in repayments.lock_due(connection, configured.batch_size):
+    for due, provider, amount_minor in repayments.lock_due(connection, configured.batch_size):
         facts = facts_of(provider)
+        # What is worth nothing goes through no provider, whoever splits off the debt.
+        facts = replace(facts, splits_debt_itself=facts.splits_debt_itself and amount_minor > 0)
         action = next_action(due, facts, configured.attempts_max, margin)
         if action is Action.PARK:
             exhausted = due.attempts >= configured.attempts_max

@@ -70,7 +70,7 @@ def _insert_attempts(connection: Connection, rows: Iterable[tuple[Any, ...]]) ->
 
 
 _LOCK_DUE = text("""
-    SELECT id, state, attempts, cash_minor, now() - first_sent_at, provider
+    SELECT id, state, attempts, cash_minor, now() - first_sent_at, provider, amount_minor
     FROM repayments
     WHERE state IN ('due', 'unknown', 'pending') AND next_attempt_at <= now()
     ORDER BY next_attempt_at LIMIT :at_most
@@ -78,10 +78,10 @@ _LOCK_DUE = text("""
 """)
 
 
-def lock_due(connection: Connection, at_most: int) -> list[tuple[DueRepayment, str]]:
-    """Lock due repayments that no one else is claiming, with their providers' names."""
+def lock_due(connection: Connection, at_most: int) -> list[tuple[DueRepayment, str, int]]:
+    """Lock due repayments that no one else is claiming, with their providers and whole amounts."""
     return [
-        (DueRepayment(row[0], RepaymentState(row[1]), row[2], row[3], row[4]), row[5])
+        (DueRepayment(row[0], RepaymentState(row[1]), row[2], row[3], row[4]), row[5], row[6])
         for row in execute(connection, _LOCK_DUE, {"at_most": at_most})
     ]
 

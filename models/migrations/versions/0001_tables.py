@@ -454,7 +454,7 @@ def upgrade() -> None:
             "state IN ('due', 'unknown', 'pending', 'settled', 'declined', 'parked')",
             name=op.f("ck_repayments_state"),
         ),
-        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_repayments_amount")),
+        sa.CheckConstraint("amount_minor >= 0", name=op.f("ck_repayments_amount")),
         sa.CheckConstraint(
             "cash_minor BETWEEN 0 AND amount_minor", name=op.f("ck_repayments_cash")
         ),
