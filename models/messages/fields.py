@@ -30,7 +30,8 @@ MARKETS = frozenset(country.alpha_2 for country in countries)
 YEAR_MIN, YEAR_MAX = 2000, 2200
 
 _DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]")
-_DECIMAL = re.compile(r"-?[0-9]{1,14}(\.[0-9]{1,6})?")
+# With an exponent too: real exports hold 5E+1 (Online Retail).
+_DECIMAL = re.compile(r"-?[0-9]{1,14}(\.[0-9]{1,6})?([eE][+-]?[0-9]{1,2})?")
 
 
 class Message(BaseModel):
@@ -95,7 +96,7 @@ def _decimal(value: Any) -> Any:
         return value
     if not isinstance(value, str):
         raise PydanticCustomError("decimal", 'must be decimal text, such as "12.50"')
-    # Decimal() would also take underscores, blanks, exponents and other scripts' digits.
+    # Decimal() would also take underscores, blanks, words and other scripts' digits.
     if not _DECIMAL.fullmatch(value):
         raise PydanticCustomError("decimal", 'is no decimal text, such as "12.50"')
     # One spelling a number: 40.0 and 40.00 are the same content.

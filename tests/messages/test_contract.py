@@ -203,3 +203,10 @@ def test_version_1_messages_parse_for_ever_with_the_same_fingerprint(path: Path)
     assert fingerprint(message, without=NOT_CONTENT).hex() == fixture["fingerprint"]
     again = parse(type(message), message.model_dump(mode="json", exclude_defaults=True))
     assert again == message
+
+
+@pytest.mark.parametrize("spelling", ["50", "50.00", "5E+1", "5e1", "0.5E2"])
+def test_a_unit_price_may_be_spelled_with_an_exponent_as_in_real_exports(spelling: str) -> None:
+    changed = with_line(unit_price=spelling, quantity=1, total_amount_minor=5000)
+    message = parse(CaptureRecordV1, CAPTURE | changed)
+    assert str(message.lines[0].unit_price) == "50"

@@ -141,10 +141,20 @@ def test_a_discount_mirrors_its_price(captured: CapturedLine, steps: list[int]) 
 Step = tuple[bool, int, int]
 
 
+def few_cents() -> st.SearchStrategy[CapturedLine]:
+    """Lines of which many units are worth nothing: where released cents run ahead."""
+    return st.builds(
+        lambda quantity, cents: line("l", quantity, cents, cents),
+        st.integers(3, 12),
+        st.integers(-5, 5),
+    )
+
+
 @given(
-    captured=lines(),
+    captured=lines() | few_cents(),
     steps=st.lists(
-        st.tuples(st.booleans(), st.integers(1, 10**6), st.integers(0, 10**6)), max_size=40
+        st.tuples(st.booleans(), st.just(0) | st.integers(0, 10**6), st.integers(0, 10**6)),
+        max_size=40,
     ),
     in_one=st.booleans(),
 )
@@ -199,11 +209,12 @@ def test_a_released_cent_is_made_up_for_by_the_next_refund() -> None:
 
 
 def test_after_a_release_the_cents_that_ran_ahead_are_not_taken_back() -> None:
-    """The first unit (no cent) is released, the second (the cent) stands: the next has none."""
-    standing = Portion(1, 1, 0, 0)
-    captured = replace(line("l", 3, 1), taken=standing)
-    assert take_units(captured, 1) == Portion(1, 0, 0, 0)
-    assert take_units(captured, 2) == Portion(2, 0, 0, 0)
+    """2 cents over 5 units (0 1 0 1 0): the worthless first and third fail, both cents stand."""
+    for sign in (1, -1):
+        captured = replace(line("l", 5, 2 * sign), taken=Portion(2, 2 * sign, 0, 0))
+        assert part(2 * sign, 3, 5) == sign, "the share of three units is less than what stands"
+        assert take_units(captured, 1) == Portion(1, 0, 0, 0)
+        assert take_units(captured, 3) == Portion(3, 0, 0, 0)
 
 
 def test_the_rest_of_a_line_is_what_is_left_of_it() -> None:

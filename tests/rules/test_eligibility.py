@@ -146,6 +146,13 @@ REFUSED: list[tuple[str, RefundAsk, OrderBook | None, RefusalCode, str]] = [
         "lines",
     ),
     (
+        "all of an order of which no money is left, but a gift",
+        full(),
+        taken(book([line("a", 1, 100), line("gift", 1, 0)]), units(("a", 1))),
+        RefusalCode.NOTHING_LEFT_TO_REFUND,
+        "order_id",
+    ),
+    (
         "all of an order of which nothing is left",
         full(),
         taken(TWO, full()),
