@@ -80,14 +80,15 @@ def _whole(value: Any) -> Any:
 
 
 def _sane_year(value: datetime) -> datetime:
+    # One spelling a moment: 10:30+01:00 and 09:30Z are the same content.
+    value = value.astimezone(UTC)
     if not YEAR_MIN <= value.year <= YEAR_MAX:
         raise PydanticCustomError(
             "year",
             "the year must lie within {low} and {high}",
             {"low": YEAR_MIN, "high": YEAR_MAX},
         )
-    # One spelling a moment: 10:30+01:00 and 09:30Z are the same content.
-    return value.astimezone(UTC)
+    return value
 
 
 def _decimal(value: Any) -> Any:
@@ -100,7 +101,7 @@ def _decimal(value: Any) -> Any:
     if not _DECIMAL.fullmatch(value):
         raise PydanticCustomError("decimal", 'is no decimal text, such as "12.50"')
     # One spelling a number: 40.0 and 40.00 are the same content.
-    return Decimal(f"{Decimal(value).normalize():f}")
+    return Decimal(f"{Decimal(value).normalize() + 0:f}")
 
 
 # Printable, no control characters, not only blanks: ids end up in logs, tables and provider calls.

@@ -235,7 +235,6 @@ def test_an_exponent_that_is_absurd_is_refused_at_once(price: str) -> None:
     assert [fault.field for fault in raised.value.faults] == ["lines[1].unit_price"]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: -0 and 0 are equal prices of two fingerprints")
 def test_minus_nothing_is_nothing() -> None:
     free = changed(priced("0"), ("lines", 1, "total_amount_minor"), 0)
     minus = changed(free, ("lines", 1, "unit_price"), "-0")
@@ -244,13 +243,10 @@ def test_minus_nothing_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("moment", ["2000-01-01T00:30:00+01:00", "2200-12-31T23:30:00-01:00"])
-@pytest.mark.xfail(
-    strict=True, reason="defect: the year is checked before the moment is turned to UTC"
-)
-def test_a_moment_that_is_taken_is_taken_again_as_it_is_stored(moment: str) -> None:
-    parsed = parse(CaptureRecordV1, CAPTURE | {"captured_at": moment})
-    stored = parsed.model_dump(mode="json", exclude_defaults=True)
-    assert parse(CaptureRecordV1, stored) == parsed
+def test_the_year_that_counts_is_that_of_the_moment_in_utc(moment: str) -> None:
+    """A moment that was taken would else be refused when it is read again as it is stored."""
+    with pytest.raises(InvalidMessageError, match="captured_at: the year"):
+        parse(CaptureRecordV1, CAPTURE | {"captured_at": moment})
 
 
 @given(
