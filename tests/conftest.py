@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -15,6 +16,10 @@ from worker import database as db
 from worker.embedded import ServerUrls, embedded_servers
 from worker.migrating import migrate
 from worker.settings import settings
+
+# A noisy machine must not fail a property: no example has a time limit of its own.
+hypothesis.settings.register_profile("steady", deadline=None)
+hypothesis.settings.load_profile("steady")
 
 TEMPLATE = "template_refunds"
 _numbers = itertools.count(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.messages.captures import CaptureRecordV1
@@ -301,11 +301,13 @@ def test_an_empty_number_is_named_by_line_and_field(folder: Path, column: str) -
     assert fault(captures(path)) == (2, f"lines[0].{field}")
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**18), 10**18), st.sampled_from(["", " ", "\t"]))
 def test_every_whole_number_is_read_as_itself(number: int, blank: str) -> None:
     assert whole_number(Row(2, {"n": f"{blank}{number}{blank}"}), "n") == number
 
 
+@settings(deadline=None)
 @given(st.text(max_size=8) | st.text(string.digits + "-+._ ", max_size=25))
 def test_any_other_text_stays_text_for_the_message_to_refuse(text: str) -> None:
     found = whole_number(Row(2, {"n": text}), "n")
@@ -455,6 +457,7 @@ def test_the_sample_asks_in_every_way_that_is_built() -> None:
     assert any(one.paid_minor < one.captured_minor for one in captured)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_read_or_said_to_be_unreadable(
     tmp_path_factory: pytest.TempPathFactory, data: bytes

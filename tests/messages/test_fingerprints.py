@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -51,6 +51,7 @@ def with_defaults(model: type[BaseModel], message: Json) -> Json:
 
 
 @KINDS
+@settings(deadline=None)
 @given(order=st.randoms(use_true_random=False))
 def test_the_order_of_keys_is_no_content(
     model: type[BaseModel], message: Json, order: random.Random
@@ -163,6 +164,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(LINES, LINES, st.sampled_from(["r", None]), st.sampled_from(["r", None]))
 def test_two_requests_have_one_fingerprint_exactly_when_they_are_equal(
     first: list[Json], second: list[Json], reason: str | None, other: str | None
@@ -249,6 +251,7 @@ def test_the_year_that_counts_is_that_of_the_moment_in_utc(moment: str) -> None:
         parse(CaptureRecordV1, CAPTURE | {"captured_at": moment})
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(2000, 1, 3), datetime(2200, 12, 29)),  # noqa: DTZ001 - UTC is put on below
     st.integers(-14 * 60, 14 * 60),

@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.orders import CapturedLine, Portion
@@ -31,6 +31,7 @@ def one_by_one(captured: CapturedLine) -> list[Portion]:
     return taken
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12) | st.integers(-50, 50), st.integers(1, 10**9), st.data())
 def test_a_part_is_the_exact_share_rounded_half_away_from_zero(
     total: int, quantity: int, data: st.DataObject
@@ -95,6 +96,7 @@ def test_yen_divide_in_whole_yen() -> None:
     assert [one.tax_minor for one in one_by_one(line("l", 3, 1_000, 91))] == [30, 31, 30]
 
 
+@settings(deadline=None)
 @given(lines(), st.lists(st.integers(1, 400), max_size=30))
 def test_any_sequence_of_units_adds_up_to_the_line_and_is_never_above_it(
     captured: CapturedLine, steps: list[int]
@@ -120,6 +122,7 @@ def test_any_sequence_of_units_adds_up_to_the_line_and_is_never_above_it(
             assert abs(getattr(later, name)) <= abs(getattr(captured.captured, name))
 
 
+@settings(deadline=None)
 @given(lines(), st.lists(st.integers(1, 400), max_size=12))
 def test_a_discount_mirrors_its_price(captured: CapturedLine, steps: list[int]) -> None:
     whole = captured.captured
@@ -150,6 +153,7 @@ def few_cents() -> st.SearchStrategy[CapturedLine]:
     )
 
 
+@settings(deadline=None)
 @given(
     captured=lines() | few_cents(),
     steps=st.lists(

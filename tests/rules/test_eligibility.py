@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.values.identifiers import refund_id_of
@@ -371,7 +371,7 @@ def check_rests(of: OrderBook) -> None:
         assert [share.amount_minor for share in whole.shares] == [one.left_minor for one in lefts]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(books(), st.data())
 def test_any_sequence_of_requests_is_decided_as_the_model_says_and_never_overpays(
     of: OrderBook, data: st.DataObject

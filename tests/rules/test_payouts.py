@@ -1,7 +1,7 @@
 """What a payout comes to: worked examples, its identities, and money over many payouts."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.booking import PayoutTotals
@@ -45,6 +45,7 @@ def test_a_negative_amount_is_an_error(given_: tuple[int, int, int]) -> None:
         total(*given_)
 
 
+@settings(deadline=None)
 @given(AMOUNTS, AMOUNTS, AMOUNTS)
 def test_the_identities_hold_for_all_inputs(sales: int, returns: int, opening: int) -> None:
     found = total(sales, returns, opening)
@@ -63,6 +64,7 @@ def vars_of(found: PayoutTotals) -> list[int]:
     return [getattr(found, name) for name in PayoutTotals.__slots__]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(AMOUNTS, AMOUNTS), max_size=20), AMOUNTS)
 def test_any_sequence_of_payouts_conserves_money(
     periods: list[tuple[int, int]], opening: int

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.booking import Entry
@@ -107,6 +107,7 @@ def test_where_nothing_moves_there_is_no_entry() -> None:
     assert postings.payout(1, "m", "EUR", total(0, 0, 9)) is None
 
 
+@settings(deadline=None)
 @given(AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS)
 def test_every_entry_is_balanced_whatever_is_booked(
     amount: int, cash: int, sales: int, returns: int, debt: int
@@ -118,6 +119,7 @@ def test_every_entry_is_balanced_whatever_is_booked(
     legs(postings.payout(1, "m", "EUR", total(sales, returns, debt)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 10**6), st.data()), min_size=1, max_size=6))
 def test_after_all_is_repaid_deducted_and_paid_out_only_what_is_true_is_left_on_the_books(
     captures: list[tuple[int, st.DataObject]],

@@ -5,7 +5,7 @@ from itertools import product
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.repayments import Action, DueRepayment, Outcome, OutcomeKind, Transition
@@ -70,6 +70,7 @@ def test_the_next_action_of_every_state_is_the_one_in_the_table(
         assert found is expected, state
 
 
+@settings(deadline=None)
 @given(
     age=st.timedeltas(timedelta(0), timedelta(days=3)),
     lifetime=st.timedeltas(timedelta(0), timedelta(days=2)),
@@ -165,6 +166,7 @@ def policies(draw: st.DrawFn) -> RetryPolicy:
     return RetryPolicy(floor, ceiling, poll=draw(st.timedeltas(floor, ceiling)))
 
 
+@settings(deadline=None)
 @given(policies(), st.integers(1, 10**6), st.floats(0, 1))
 def test_every_wait_lies_within_floor_and_ceiling_of_any_policy(
     policy: RetryPolicy, attempt: int, chance: float
@@ -175,6 +177,7 @@ def test_every_wait_lies_within_floor_and_ceiling_of_any_policy(
         assert wait is None or policy.floor <= wait <= policy.ceiling
 
 
+@settings(deadline=None)
 @given(
     policies(),
     st.integers(1, 100),
@@ -203,6 +206,7 @@ def test_a_pending_repayment_is_asked_for_at_the_poll_interval() -> None:
         assert found == Transition(S.PENDING, POLICY.poll)
 
 
+@settings(deadline=None)
 @given(
     kinds=st.lists(
         st.sampled_from([Kind.PENDING, Kind.UNKNOWN, Kind.NOT_SENT]), min_size=20, max_size=20

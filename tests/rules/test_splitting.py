@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.orders import Capture
@@ -35,6 +35,7 @@ def test_debt_first_then_money(of: Capture, amount: int, cash: int) -> None:
     assert cash_of(of, amount) == cash
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 10**12),
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 10**12)), max_size=12),

@@ -6,7 +6,7 @@ from itertools import combinations
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.identifiers import provider_key_of, refund_id_of, repayment_id_of
@@ -69,6 +69,7 @@ def test_a_separator_in_an_id_does_not_make_two_requests_one(
     assert refund_id_of(*first) != refund_id_of(*second)
 
 
+@settings(deadline=None)
 @given(st.tuples(IDS, IDS), st.tuples(IDS, IDS))
 def test_two_requests_have_one_id_exactly_when_merchant_and_key_are_equal(
     first: tuple[str, str], second: tuple[str, str]
@@ -76,6 +77,7 @@ def test_two_requests_have_one_id_exactly_when_merchant_and_key_are_equal(
     assert (refund_id_of(*first) == refund_id_of(*second)) == (first == second)
 
 
+@settings(deadline=None)
 @given(st.text(":1a", min_size=1, max_size=8), st.data())
 def test_however_a_text_is_cut_in_merchant_and_key_the_ids_differ(
     text: str, data: st.DataObject
@@ -84,6 +86,7 @@ def test_however_a_text_is_cut_in_merchant_and_key_the_ids_differ(
     assert len({refund_id_of(*cut) for cut in cuts}) == len(cuts)
 
 
+@settings(deadline=None)
 @given(st.tuples(UUIDS, PKS), st.tuples(UUIDS, PKS))
 def test_repayments_and_their_keys_are_one_a_refund_capture_and_generation(
     first: tuple[UUID, int], second: tuple[UUID, int]
@@ -96,6 +99,7 @@ def test_repayments_and_their_keys_are_one_a_refund_capture_and_generation(
     assert keys == [provider_key_of(one, generation) for generation in range(4)]
 
 
+@settings(deadline=None)
 @given(UUIDS, PKS, st.integers(0, 10**6))
 def test_no_identifier_of_one_kind_is_one_of_another(
     refund: UUID, capture_pk: int, generation: int
@@ -106,6 +110,7 @@ def test_no_identifier_of_one_kind_is_one_of_another(
     assert len({str(repayment), key, str(asked), str(refund)}) == 4
 
 
+@settings(deadline=None)
 @given(UUIDS, st.integers(0, 10**6))
 def test_a_key_fits_what_providers_take(repayment: UUID, generation: int) -> None:
     """Klarna recommends UUIDs; Adyen takes 64 characters."""

@@ -1,7 +1,7 @@
 """Portions add and subtract by component; a book after an acceptance is a new book."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.orders import CaptureShare, LineShare, Portion
@@ -10,6 +10,7 @@ from tests.rules.drawing import book, line
 PORTIONS = st.builds(Portion, *[st.integers(-(10**12), 10**12)] * 4)
 
 
+@settings(deadline=None)
 @given(PORTIONS, PORTIONS, PORTIONS)
 def test_portions_add_up_in_any_order_and_take_back_what_was_added(
     one: Portion, two: Portion, three: Portion
