@@ -5,7 +5,7 @@ Background: the database row is the letter, the message a doorbell (docs/decisio
 
 from kombu.entity import Exchange, Queue
 
-from models.messages.names import OUTBOX_RELAY, QUEUE_SWEEPS, QUEUES, REPAYMENTS_SWEEP
+from models.messages.names import OUTBOX_RELAY, QUEUE_OF, QUEUES, REPAYMENTS_SWEEP
 from worker.settings import settings as _settings
 
 _configured = _settings()
@@ -29,12 +29,7 @@ imports = ("tasks.captures", "tasks.refunds", "tasks.sweeps")
 task_queues = tuple(Queue(name, Exchange(name), routing_key=name) for name in QUEUES)  # type: ignore[no-untyped-call]  # kombu's
 task_default_queue = "refunds"
 task_create_missing_queues = False
-task_routes = {
-    "captures.*": {"queue": "captures"},
-    "refunds.*": {"queue": "refunds"},
-    REPAYMENTS_SWEEP: {"queue": QUEUE_SWEEPS},
-    OUTBOX_RELAY: {"queue": QUEUE_SWEEPS},
-}
+task_routes = {task: {"queue": queue} for task, queue in QUEUE_OF.items()}
 
 # Acknowledge after the work: a message whose worker dies comes again.
 task_acks_late = True

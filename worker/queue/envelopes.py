@@ -1,9 +1,12 @@
 """A message as the pool gets it, opened as far as its one argument."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 RAW_MAX_LENGTH = 100_000
+SHOWN_MAX_LENGTH = 60
+SHOWN_IDS = ("merchant_id", "order_id", "idempotency_key", "capture_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,11 @@ def as_poison(envelope: Envelope) -> Envelope:
 
 def shown_ids(envelope: Envelope) -> str:
     """What Flower shows of the message: the ids only, no personal data."""
-    body = envelope.body
-    if not isinstance(body, dict):
-        return "(unreadable)"
-    shown = ("merchant_id", "order_id", "idempotency_key", "capture_id")
-    return " ".join(f"{name}={str(body[name])[:60]}" for name in shown if name in body)
+    return ids_in(envelope.body) if isinstance(envelope.body, dict) else "(unreadable)"
+
+
+def ids_in(body: Mapping[str, Any]) -> str:
+    """The ids in a message's body, each cut to a length that a person reads."""
+    return " ".join(
+        f"{name}={str(body[name])[:SHOWN_MAX_LENGTH]}" for name in SHOWN_IDS if name in body
+    )

@@ -10,15 +10,9 @@ from kombu.exceptions import OperationalError
 
 from models.messages import names
 from worker.errors import RefundWorkerError
+from worker.queue.envelopes import ids_in
 
 BATCH_SIZE = 500
-QUEUE_OF = {
-    names.CAPTURES_RECORD: names.QUEUE_CAPTURES,
-    names.REFUNDS_REQUEST: names.QUEUE_REFUNDS,
-    names.REPAYMENTS_SWEEP: names.QUEUE_SWEEPS,
-    names.OUTBOX_RELAY: names.QUEUE_SWEEPS,
-}
-SHOWN_IDS = ("merchant_id", "order_id", "idempotency_key", "capture_id")
 
 
 class BrokerUnavailableError(RefundWorkerError):
@@ -76,9 +70,9 @@ class Publisher:
                         task,
                         (body,),
                         producer=self._producer,
-                        queue=QUEUE_OF[task],
+                        queue=names.QUEUE_OF[task],
                         # The default would put the whole message into a header.
-                        argsrepr=_shown(body),
+                        argsrepr=ids_in(body),
                         kwargsrepr="",
                         retry=True,
                         retry_policy={"max_retries": 3, "interval_start": 0.1},
@@ -91,10 +85,8 @@ class Publisher:
     def ring(self, task: str) -> None:
         """Ring a doorbell: a message without content."""
         try:
-            self._app.send_task(task, producer=self._producer, queue=QUEUE_OF[task], retry=True)
+            self._app.send_task(
+                task, producer=self._producer, queue=names.QUEUE_OF[task], retry=True
+            )
         except (OperationalError, OSError) as error:
             raise BrokerUnavailableError(f"the broker cannot be reached: {error}") from error
-
-
-def _shown(body: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={body[name]}" for name in SHOWN_IDS if name in body)
