@@ -8,6 +8,13 @@ from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("6f1e7d7c-6a0e-5c39-9d0b-2f5a1c3e8b47")
 
+RETURN_FEE_PREFIX = "return_fee:"
+
+
+def return_fee_line_id(refund_id: UUID) -> str:
+    """The line that a kept return fee becomes, so that it can be refunded later."""
+    return f"{RETURN_FEE_PREFIX}{refund_id}"
+
 
 def refund_id_of(merchant_id: str, idempotency_key: str) -> UUID:
     """The refund that a merchant's request of this key becomes, if accepted."""
@@ -18,6 +25,11 @@ def refund_id_of(merchant_id: str, idempotency_key: str) -> UUID:
 def repayment_id_of(refund_id: UUID, capture_pk: int) -> UUID:
     """The repayment of a refund on one capture."""
     return uuid5(_NAMESPACE, f"repayment:{refund_id}:{capture_pk}")
+
+
+def overpayment_id_of(refund_id: UUID, capture_pk: int, number: int) -> UUID:
+    """The repayment number `number` of what was overpaid after this refund reduced the debt."""
+    return uuid5(_NAMESPACE, f"overpayment:{refund_id}:{capture_pk}:{number}")
 
 
 def provider_key_of(repayment_id: UUID, generation: int) -> str:

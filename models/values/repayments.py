@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from models.values.states import RepaymentState
+from models.values.states import RepaymentKind, RepaymentState
 
 
 class Action(StrEnum):
@@ -54,6 +54,8 @@ class RepaymentOrder:
 
     `amount_minor` is what is to go back as money, in minor units of `currency`. `reference` is
     ours: the refund's id, shown in the provider's reports. `key` is the idempotency key.
+    `unallocated` is a bare amount for a provider that wants those without lines; our own books
+    allocate it all the same.
     """
 
     key: str
@@ -64,6 +66,7 @@ class RepaymentOrder:
     currency: str
     amount_minor: int
     provider_references: Mapping[str, str]
+    unallocated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +83,23 @@ class Claim:
     before: RepaymentState
     provider: str
     order: RepaymentOrder
+    kind: RepaymentKind = RepaymentKind.REFUND
 
 
 @dataclass(frozen=True, slots=True)
 class DueRepayment:
-    """A due repayment before its next action is decided. Times are by the database's clock."""
+    """A due repayment before its next action is decided. Times are by the database's clock.
+
+    `cash_minor` of `amount_minor` goes back as money, the rest reduces the customer's debt.
+    """
 
     repayment_id: UUID
     state: RepaymentState
     attempts: int
     cash_minor: int
     since_first_sent: timedelta | None
+    amount_minor: int
+    kind: RepaymentKind = RepaymentKind.REFUND
 
 
 @dataclass(frozen=True, slots=True)

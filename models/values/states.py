@@ -17,12 +17,34 @@ class LineType(StrEnum):
     RETURN_FEE = "return_fee"
 
 
+GOODS = (LineType.PHYSICAL, LineType.DIGITAL, LineType.SHIPPING_FEE, LineType.SURCHARGE)
+TENDERS = (LineType.GIFT_CARD, LineType.STORE_CREDIT)
+"""As negative lines: what the customer paid by other means than through the provider."""
+NEGATIVE_TYPES = (LineType.DISCOUNT, *TENDERS)
+
+
 class RefundKind(StrEnum):
     """The ways in which a merchant asks for a refund."""
 
     FULL = "full"
     LINES = "lines"
     AMOUNT = "amount"
+
+
+class Reason(StrEnum):
+    """Why a merchant refunds. Providers' own lists are mapped from these by their adapters."""
+
+    RETURN = "return"
+    CANCELLED = "cancelled"
+    PRICE_ADJUSTMENT = "price_adjustment"
+    DUPLICATE = "duplicate"
+    FRAUD = "fraud"
+    GOODWILL = "goodwill"
+    OTHER = "other"
+
+
+CHARGEBACK_REASON = "chargeback"
+"""The stored reason of what a lost dispute took: never asked for by a merchant."""
 
 
 class Decision(StrEnum):
@@ -33,17 +55,63 @@ class Decision(StrEnum):
 
 
 class RefundState(StrEnum):
-    """The life of a refund: accepted, repaid, deducted; or failed when nothing could be repaid."""
+    """The life of a refund: accepted, repaid, deducted; or failed when nothing could be repaid.
 
+    A held one is reserved and waits for a person, for goods or for a dispute. A cancelled one was
+    given up before its provider was called.
+    """
+
+    HELD = "held"
     ACCEPTED = "accepted"
     REPAID = "repaid"
     DEDUCTED = "deducted"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class HoldKind(StrEnum):
+    """What a held refund waits for."""
+
+    APPROVAL = "approval"
+    """Another person than its requester."""
+    GOODS = "goods"
+    """The return of what was bought (EU directive 2011/83, article 13(3))."""
+    DISPUTE = "dispute"
+    """The end of a dispute, so that refund and chargeback never both pay."""
+
+
+class DisputeOutcome(StrEnum):
+    """How a customer's dispute of a payment, at their bank or at the provider, has ended."""
+
+    WON = "won"
+    """The merchant keeps the money."""
+    LOST = "lost"
+    """The customer has been paid back: a chargeback."""
+
+
+class DisputeState(StrEnum):
+    """The life of a dispute."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class RepaymentKind(StrEnum):
+    """Why money goes back."""
+
+    REFUND = "refund"
+    OVERPAYMENT = "overpayment"
+    """A refund had reduced a debt that the customer then paid all the same."""
+    CHARGEBACK = "chargeback"
+    """A lost dispute: the bank has paid, nothing goes through the provider's refunds."""
 
 
 class RepaymentState(StrEnum):
     """The life of a repayment at its provider."""
 
+    HELD = "held"
+    """Not to be sent before its refund's holds are released."""
     DUE = "due"
     """To be sent; the provider is known not to have executed it."""
     UNKNOWN = "unknown"
@@ -52,12 +120,16 @@ class RepaymentState(StrEnum):
     """The provider has it and will settle or decline it later."""
     SETTLED = "settled"
     DECLINED = "declined"
+    CANCELLED = "cancelled"
+    """Given up before the provider was called; what was reserved is free again."""
     PARKED = "parked"
     """Set aside for a person. The money stays reserved."""
 
 
 OPEN_REPAYMENT_STATES = (RepaymentState.DUE, RepaymentState.UNKNOWN, RepaymentState.PENDING)
 FINAL_REPAYMENT_STATES = (RepaymentState.SETTLED, RepaymentState.DECLINED)
+UNSENT_REPAYMENT_STATES = (RepaymentState.HELD, RepaymentState.DUE)
+"""The provider has surely not executed it: it can still be cancelled."""
 
 
 class PayoutState(StrEnum):
@@ -89,13 +161,23 @@ class Account(StrEnum):
     """Asset: shortfall of closed payouts that later payouts repay."""
     BANK = "bank"
     """Asset: what has left for the merchant's bank (negative)."""
+    GIFT_CARD_LIABILITY = "gift_card_liability"
+    """Liability: what gift cards are still good for; a refund raises it."""
+    STORE_CREDIT_LIABILITY = "store_credit_liability"
+    """Liability: what store credit is still good for; a refund raises it."""
+    MERCHANT_TENDERS = "merchant_tenders"
+    """What the merchant was paid by its own gift cards and store credit, outside of payouts."""
 
 
 class EntryKind(StrEnum):
     """What a ledger entry books. With its source it is the entry's idempotency key."""
 
     SALE = "sale"
+    PAYMENT = "payment"
+    """A customer paid what was still owed."""
     REPAYMENT = "repayment"
+    OVERPAYMENT = "overpayment"
+    """What had reduced a debt went back as money, since the debt was paid all the same."""
     DEDUCTION = "deduction"
     PAYOUT = "payout"
 
@@ -105,7 +187,12 @@ class Topic(StrEnum):
 
     ACCEPTED = "refund.accepted"
     REFUSED = "refund.refused"
+    HELD = "refund.held"
+    RELEASED = "refund.released"
+    CANCELLED = "refund.cancelled"
     REPAID = "refund.repaid"
     DEDUCTED = "refund.deducted"
     FAILED = "refund.failed"
+    OVERPAYMENT_REPAID = "refund.overpayment_repaid"
+    DISPUTED = "refund.disputed"
     PARKED = "refund.parked"

@@ -1,7 +1,12 @@
 """The ledger entries of each event. Legs that come to zero are left out."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from models.values.booking import Entry, PayoutTotals, Posting
-from models.values.states import Account, EntryKind
+from models.values.states import Account, EntryKind, LineType
+
+NO_TENDERS: Mapping[LineType, int] = MappingProxyType({})
 
 
 def _entry(
@@ -16,10 +21,30 @@ def _entry(
     return Entry(kind, source, merchant_id, currency, postings)
 
 
+LIABILITIES = {
+    LineType.GIFT_CARD: Account.GIFT_CARD_LIABILITY,
+    LineType.STORE_CREDIT: Account.STORE_CREDIT_LIABILITY,
+}
+
+
+def _tenders(tendered: Mapping[LineType, int], sign: int) -> dict[str, int]:
+    """Legs of what was paid by tenders (sign 1) or goes back to them (-1): outside of payouts."""
+    legs = {str(LIABILITIES[kind]): sign * amount for kind, amount in tendered.items()}
+    return {**legs, str(Account.MERCHANT_TENDERS): -sign * sum(tendered.values())}
+
+
 def sale(
-    capture_pk: int, merchant_id: str, currency: str, captured_minor: int, paid_minor: int
+    capture_pk: int,
+    merchant_id: str,
+    currency: str,
+    captured_minor: int,
+    paid_minor: int,
+    tendered: Mapping[LineType, int] = NO_TENDERS,
 ) -> Entry | None:
-    """A capture: the provider holds what is paid, the customer owes the rest, all is payable."""
+    """A capture: the provider holds what is paid, the customer owes the rest, all is payable.
+
+    What was `tendered` beside it lowers what gift cards and store credit are good for.
+    """
     return _entry(
         EntryKind.SALE,
         f"capture:{capture_pk}",
@@ -28,11 +53,43 @@ def sale(
         provider_clearing=paid_minor,
         customer_receivable=captured_minor - paid_minor,
         merchant_payable=-captured_minor,
+        **_tenders(tendered, 1),
+    )
+
+
+def payment(payment_pk: int, merchant_id: str, currency: str, amount_minor: int) -> Entry | None:
+    """A customer paid what was owed: the provider holds it now."""
+    return _entry(
+        EntryKind.PAYMENT,
+        f"payment:{payment_pk}",
+        merchant_id,
+        currency,
+        provider_clearing=amount_minor,
+        customer_receivable=-amount_minor,
+    )
+
+
+def overpayment(
+    repayment_id: object, merchant_id: str, currency: str, amount_minor: int
+) -> Entry | None:
+    """What was paid and not owed any more went back. No merchant's money: nothing is deducted."""
+    return _entry(
+        EntryKind.OVERPAYMENT,
+        f"repayment:{repayment_id}",
+        merchant_id,
+        currency,
+        customer_receivable=amount_minor,
+        provider_clearing=-amount_minor,
     )
 
 
 def repayment(
-    repayment_id: object, merchant_id: str, currency: str, amount_minor: int, cash_minor: int
+    repayment_id: object,
+    merchant_id: str,
+    currency: str,
+    amount_minor: int,
+    cash_minor: int,
+    tendered: Mapping[LineType, int] = NO_TENDERS,
 ) -> Entry | None:
     """A settled repayment: money went back and debt was reduced, not yet deducted."""
     return _entry(
@@ -43,6 +100,7 @@ def repayment(
         repayments_in_transit=amount_minor,
         provider_clearing=-cash_minor,
         customer_receivable=cash_minor - amount_minor,
+        **_tenders(tendered, -1),
     )
 
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from models.values.policies import FeeSupport
 from models.values.repayments import Action, DueRepayment, Outcome, OutcomeKind, Transition
-from models.values.states import RepaymentState
+from models.values.states import RepaymentKind, RepaymentState
 
 ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+DECLINED_OVERPAYMENT = "overpayment_declined"
 KEY_EXPIRED = "key_expired_and_provider_cannot_tell"
 
 
@@ -20,6 +22,12 @@ class ProviderFacts:
     key_lifetime: timedelta
     can_look_up: bool
     splits_debt_itself: bool
+    fee_support: FeeSupport = FeeSupport.NONE
+    amounts_unallocated: bool = False
+
+    def amount_to_send(self, amount_minor: int, cash_minor: int) -> int:
+        """What the provider is asked to repay: all, if it splits off the debt itself."""
+        return amount_minor if self.splits_debt_itself else cash_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,9 @@ def next_action(
     A key is resent only while it is certainly alive: longer alive than a call can take
     (`call_margin`), since the check comes before the call.
     """
-    if due.cash_minor == 0 and not facts.splits_debt_itself:
+    if due.kind is RepaymentKind.CHARGEBACK:
+        return Action.NONE
+    if facts.amount_to_send(due.amount_minor, due.cash_minor) == 0:
         return Action.NONE
     if due.attempts >= attempts_max:
         return Action.PARK
@@ -63,13 +73,21 @@ def next_action(
 
 
 def after(
-    outcome: Outcome, before: RepaymentState, attempt: int, policy: RetryPolicy, chance: float
+    outcome: Outcome,
+    before: RepaymentState,
+    attempt: int,
+    policy: RetryPolicy,
+    chance: float,
+    kind: RepaymentKind = RepaymentKind.REFUND,
 ) -> Transition:
     """The repayment's next state, from the one `before` the attempt. `chance` spreads retries."""
     wait = policy.wait(attempt, chance, outcome.retry_after)
     match outcome.kind:
         case OutcomeKind.SETTLED:
             return Transition(RepaymentState.SETTLED, code=outcome.code)
+        case OutcomeKind.DECLINED if kind is RepaymentKind.OVERPAYMENT:
+            # The customer paid what was not owed: it stays theirs, and a person finds the way.
+            return Transition(RepaymentState.PARKED, code=outcome.code or DECLINED_OVERPAYMENT)
         case OutcomeKind.DECLINED:
             return Transition(RepaymentState.DECLINED, code=outcome.code)
         case OutcomeKind.PENDING:
