@@ -8,13 +8,17 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from models.messages import fields
 from models.values import limits
-from models.values.states import LineType
+from models.values.identifiers import RETURN_FEE_PREFIX
+from models.values.states import NEGATIVE_TYPES, LineType
 
 ReferenceName = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
 class CapturedLineV1(fields.Message):
-    """A captured order line. Amounts are integer minor units and include tax."""
+    """A captured order line. Amounts are integer minor units and include tax.
+
+    Discounts, and what was paid by gift card or store credit, are lines with negative totals.
+    """
 
     line_id: fields.Identifier
     type: Annotated[LineType, Field(strict=False)] = LineType.PHYSICAL
@@ -32,7 +36,8 @@ class CaptureRecordV1(fields.Message):
     """A capture: the ceiling of refunds, and one customer invoice.
 
     The total of its lines is the captured amount. `customer_paid_minor` is what the customer has
-    paid of it (default: all).
+    paid of it (default: all). `order_amount_minor` is what the whole order comes to, as far as is
+    known: some providers take return fees only on orders that are fully captured.
     """
 
     version: fields.Version1 = 1
@@ -51,6 +56,7 @@ class CaptureRecordV1(fields.Message):
         Field(strict=False, min_length=1, max_length=limits.LINES_MAX),
     ]
     customer_paid_minor: fields.NonNegativeMinor | None = None
+    order_amount_minor: fields.PositiveMinor | None = None
 
     @property
     def captured_minor(self) -> int:
@@ -63,6 +69,19 @@ class CaptureRecordV1(fields.Message):
         if self.customer_paid_minor is None:
             return self.captured_minor
         return self.customer_paid_minor
+
+    @property
+    def is_accompanied(self) -> bool:
+        """Whether it has lines that go along with others when those are refunded."""
+        return any(
+            line.type is LineType.SALES_TAX
+            or (line.type in NEGATIVE_TYPES and line.total_amount_minor < 0)
+            for line in self.lines
+        )
+
+    def tendered_minor(self, tender: LineType) -> int:
+        """What was paid by gift card or store credit, beside what was captured."""
+        return -sum(min(line.total_amount_minor, 0) for line in self.lines if line.type is tender)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -106,6 +125,14 @@ class CaptureRecordV1(fields.Message):
                     self.paid_minor,
                 )
             )
+        elif self.order_amount_minor is not None and self.order_amount_minor < captured:
+            faults.append(
+                (
+                    ("order_amount_minor",),
+                    f"is less than the {captured} captured",
+                    self.order_amount_minor,
+                )
+            )
         return faults
 
 
@@ -113,8 +140,18 @@ def _line_faults(line: CapturedLineV1, scale: int) -> "list[tuple[str, str, obje
     """Faults of one line as (field, sentence, value)."""
     faults: list[tuple[str, str, object]] = []
     total, tax = line.total_amount_minor, line.total_tax_minor
-    if total < 0 and line.type is not LineType.DISCOUNT:
-        faults.append(("total_amount_minor", "is negative on a line that is no discount", total))
+    if line.line_id.startswith(RETURN_FEE_PREFIX):
+        faults.append(
+            ("line_id", f"begins with {RETURN_FEE_PREFIX!r}, which is kept for fees", line.line_id)
+        )
+    if total < 0 and line.type not in NEGATIVE_TYPES:
+        faults.append(
+            (
+                "total_amount_minor",
+                "is negative on a line that is no discount, gift card or store credit",
+                total,
+            )
+        )
     if total > 0 and line.type is LineType.DISCOUNT:
         faults.append(("total_amount_minor", "is positive on a discount line", total))
     if abs(tax) > abs(total) or tax * total < 0:

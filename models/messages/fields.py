@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from iso4217 import Currency
 from pycountry import countries
@@ -32,6 +33,7 @@ YEAR_MIN, YEAR_MAX = 2000, 2200
 _DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]")
 # With an exponent too: real exports hold 5E+1 (Online Retail).
 _DECIMAL = re.compile(r"-?[0-9]{1,14}(\.[0-9]{1,6})?([eE][+-]?[0-9]{1,2})?")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Message(BaseModel):
@@ -104,6 +106,15 @@ def _decimal(value: Any) -> Any:
     return Decimal(f"{Decimal(value).normalize() + 0:f}")
 
 
+def _uuid(value: Any) -> Any:
+    """The usual text form only: UUID() would also take braces, URNs and bare digits."""
+    if isinstance(value, UUID):
+        return value
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise PydanticCustomError("uuid", "is no UUID")
+    return UUID(value)
+
+
 # Printable, no control characters, not only blanks: ids end up in logs, tables and provider calls.
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 
@@ -119,12 +130,18 @@ Name = Annotated[
     str,
     StringConstraints(strict=True, max_length=limits.NAME_MAX_LENGTH, pattern=r"^[^\x00]*$"),
 ]
-Reason = Annotated[
+Person = Annotated[
     str,
     StringConstraints(
-        strict=True, min_length=1, max_length=limits.REASON_MAX_LENGTH, pattern=_PRINTABLE
+        strict=True, min_length=1, max_length=limits.PERSON_MAX_LENGTH, pattern=_PRINTABLE
     ),
 ]
+"""Who did something: a user's id in the upstream's own terms, rather than a name."""
+Note = Annotated[
+    str,
+    StringConstraints(strict=True, max_length=limits.NOTE_MAX_LENGTH, pattern=r"^[^\x00]*$"),
+]
+RefundId = Annotated[UUID, BeforeValidator(_uuid, json_schema_input_type=str)]
 ProviderName = Annotated[
     str, StringConstraints(strict=True, max_length=40, pattern=r"^[a-z][a-z0-9_-]*$")
 ]

@@ -2,13 +2,16 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from models.messages import fields
 from models.values import limits
 from models.values.orders import LineAsk, RefundAsk
-from models.values.states import RefundKind
+from models.values.states import Reason, RefundKind
+
+CHARGEBACK_KEY_PREFIX = "chargeback:"
+"""What a lost dispute took is stored like a request, under this and the dispute's id."""
 
 
 class RefundLineV1(fields.Message):
@@ -35,6 +38,11 @@ class RefundLineV1(fields.Message):
 class RefundRequestV1(fields.Message):
     """A refund request. Its merchant and idempotency key name it for ever.
 
+    `capture_id` limits a complete order or a bare amount to one capture. `with_shares` takes the
+    shares of sales tax, discounts, gift cards and store credit along with named lines.
+    `requested_by` is who asked for it, and may not approve it. With `awaits_goods` it is repaid
+    when the goods are back; without it the merchant's policy decides.
+
     The same key with the same content is answered with the stored answer; the same key with other
     content is refused as a conflict. `requested_at` is not part of that content: a producer that
     builds the message anew for a retry means the same request.
@@ -50,10 +58,26 @@ class RefundRequestV1(fields.Message):
         tuple[RefundLineV1, ...], Field(strict=False, max_length=limits.LINES_MAX)
     ] = ()
     amount_minor: fields.PositiveMinor | None = None
+    capture_id: fields.Identifier | None = None
+    with_shares: StrictBool = True
     return_fee_minor: fields.NonNegativeMinor = 0
-    reason: fields.Reason | None = None
+    reason: Annotated[Reason | None, Field(strict=False)] = None
+    reason_text: fields.Note | None = None
     reference: fields.Name | None = None
+    requested_by: fields.Person | None = None
     requested_at: fields.Moment | None = None
+    awaits_goods: StrictBool | None = None
+
+    @field_validator("idempotency_key")
+    @classmethod
+    def _is_no_chargebacks(cls, key: str) -> str:
+        if key.startswith(CHARGEBACK_KEY_PREFIX):
+            raise PydanticCustomError(
+                "key",
+                "begins with '{prefix}', which is kept for lost disputes",
+                {"prefix": CHARGEBACK_KEY_PREFIX},
+            )
+        return key
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -66,6 +90,14 @@ class RefundRequestV1(fields.Message):
                 "kind",
                 "kind 'amount' needs amount_minor, and no other kind has it",
                 {"field": "amount_minor"},
+            )
+        if self.kind is RefundKind.LINES and self.capture_id is not None:
+            raise PydanticCustomError(
+                "kind", "kind 'lines' names captures in its lines", {"field": "capture_id"}
+            )
+        if self.kind is not RefundKind.LINES and not self.with_shares:
+            raise PydanticCustomError(
+                "kind", "only kind 'lines' can leave shares out", {"field": "with_shares"}
             )
         return self
 
@@ -85,4 +117,9 @@ class RefundRequestV1(fields.Message):
             ),
             amount_minor=self.amount_minor,
             return_fee_minor=self.return_fee_minor,
+            capture_id=self.capture_id,
+            with_shares=self.with_shares,
+            reason=self.reason,
+            awaits_goods=self.awaits_goods,
+            requested_at=self.requested_at,
         )
