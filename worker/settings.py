@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     parked_deadline_hours: Annotated[int, Field(ge=1)] = 24
     """How long a parked message may wait for its owner."""
 
+    policy_file: Path | None = None
+    """A TOML file with windows, limits, approvals and return fees, in place of the default."""
+
     sandbox_script: Path | None = None
     """A JSON file that tells the sandbox provider how to behave; see docs/sandbox.md."""
 

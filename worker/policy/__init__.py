@@ -1,0 +1,1 @@
+"""What merchants, markets and currencies allow: a data file that operators can replace."""
