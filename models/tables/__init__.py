@@ -2,7 +2,10 @@
 
 from models.tables import (
     captures,
+    crediting,
+    holds,
     inbox,
+    instructions,
     ledger,
     orders,
     outbox,
@@ -15,7 +18,10 @@ from models.tables.metadata import metadata
 
 __all__ = [
     "captures",
+    "crediting",
+    "holds",
     "inbox",
+    "instructions",
     "ledger",
     "metadata",
     "orders",

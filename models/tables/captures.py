@@ -6,6 +6,7 @@ overpay (design decision 9).
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -32,6 +33,10 @@ captures = Table(
     Column("provider_references", JSONB, nullable=False),
     minor("captured_minor"),
     minor("paid_minor"),
+    # What the whole order came to at this capture, where the upstream told it.
+    Column("order_amount_minor", BigInteger, nullable=True),
+    # Whether it has lines that go along with others: then refunds of lines read all of them.
+    Column("accompanied", Boolean, nullable=False, server_default="false"),
     minor("reserved_minor", default=0),
     minor("refunded_minor", default=0),
     # Of reserved and refunded: what goes back as money. The rest reduces the customer's debt.
@@ -41,6 +46,7 @@ captures = Table(
     moment("recorded_at", now=True),
     UniqueConstraint("merchant_id", "capture_id"),
     CheckConstraint("captured_minor > 0", name="captured"),
+    CheckConstraint("order_amount_minor >= captured_minor", name="order_amount"),
     CheckConstraint("paid_minor BETWEEN 0 AND captured_minor", name="paid"),
     CheckConstraint("reserved_minor >= 0 AND refunded_minor >= 0", name="not_negative"),
     CheckConstraint("reserved_minor + refunded_minor <= captured_minor", name="never_above"),
@@ -89,6 +95,10 @@ captured_lines = Table(
     minor("refunded_amount_minor", default=0),
     minor("refunded_tax_minor", default=0),
     minor("refunded_discount_minor", default=0),
+    # What was taken when the line was last refunded by an amount: units share what was left then.
+    minor("basis_quantity", default=0),
+    minor("basis_amount_minor", default=0),
+    minor("basis_discount_minor", default=0),
     UniqueConstraint("capture_pk", "line_id"),
     one_of("type", LineType),
     CheckConstraint("captured_quantity > 0", name="captured_quantity"),

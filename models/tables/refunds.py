@@ -5,6 +5,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     LargeBinary,
     Table,
     Text,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import text as sql
 
 from models.tables.metadata import key, metadata, minor, moment, one_of, text
 from models.values.states import Decision, RefundKind, RefundState
@@ -48,16 +50,32 @@ refunds = Table(
     text("kind"),
     text("state"),
     minor("amount_minor"),
+    # What the merchant keeps beside it.
+    minor("fee_minor", default=0),
     minor("settled_minor", default=0),
     Column("reason", Text, nullable=True),
+    Column("reason_text", Text, nullable=True),
+    Column("requested_by", Text, nullable=True),
     Column("reference", Text, nullable=True),
     moment("requested_at", nullable=True),
     moment("accepted_at", now=True),
+    # Until when it must have been repaid, by law or by the merchant's policy.
+    moment("due_at", nullable=True),
+    # Why it was cancelled, and by whom.
+    Column("cancel_code", Text, nullable=True),
+    Column("cancelled_by", Text, nullable=True),
     moment("finished_at", nullable=True),
     one_of("kind", RefundKind),
     one_of("state", RefundState),
     CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("fee_minor >= 0", name="fee"),
+    CheckConstraint("(state = 'cancelled') = (cancel_code IS NOT NULL)", name="cancelled"),
     CheckConstraint("settled_minor BETWEEN 0 AND amount_minor", name="settled_never_above"),
+    Index(
+        "ix_refunds_due",
+        "due_at",
+        postgresql_where=sql("state IN ('held', 'accepted')"),
+    ),
     postgresql_with={"fillfactor": 80},
 )
 

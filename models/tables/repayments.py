@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import text as sql
 
 from models.tables.metadata import metadata, minor, moment, one_of, text
-from models.values.states import OPEN_REPAYMENT_STATES, RepaymentState
+from models.values.states import OPEN_REPAYMENT_STATES, RepaymentKind, RepaymentState
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN_REPAYMENT_STATES)
 
@@ -26,9 +26,18 @@ repayments = Table(
     Column("id", Uuid, primary_key=True),
     Column("refund_id", Uuid, ForeignKey("refunds.id"), nullable=False),
     Column("capture_pk", BigInteger, ForeignKey("captures.id"), nullable=False, index=True),
+    text("kind", server_default="refund"),
+    # The payment that was overpaid; empty for the refund itself.
+    text("source", server_default=""),
     text("provider"),
     minor("amount_minor"),
     minor("cash_minor"),
+    minor("fee_minor", default=0),
+    minor("fee_tax_minor", default=0),
+    Column("fee_tax_rate_basis_points", Integer, nullable=False, server_default="0"),
+    # What goes back to these tenders beside the amount.
+    minor("gift_card_minor", default=0),
+    minor("store_credit_minor", default=0),
     # Idempotency key 2 of 4: the provider call. Stored before the first call.
     text("provider_key", unique=True),
     Column("generation", Integer, nullable=False, server_default="1"),
@@ -42,8 +51,12 @@ repayments = Table(
     Column("provider_refund_id", Text, nullable=True),
     Column("code", Text, nullable=True),
     moment("finished_at", nullable=True),
-    UniqueConstraint("refund_id", "capture_pk"),
+    UniqueConstraint("refund_id", "capture_pk", "source"),
     one_of("state", RepaymentState),
+    one_of("kind", RepaymentKind),
+    CheckConstraint("(kind = 'overpayment') = (source <> '')", name="source"),
+    CheckConstraint("fee_minor >= 0 AND fee_tax_minor BETWEEN 0 AND fee_minor", name="fee"),
+    CheckConstraint("gift_card_minor >= 0 AND store_credit_minor >= 0", name="tenders"),
     # Zero where a free line goes back along with what was paid: no call, but its units count.
     CheckConstraint("amount_minor >= 0", name="amount"),
     CheckConstraint("cash_minor BETWEEN 0 AND amount_minor", name="cash"),
