@@ -21,7 +21,7 @@ accept_content = ["json"]
 task_serializer = "json"
 event_serializer = "json"
 
-imports = ("tasks.captures", "tasks.refunds", "tasks.sweeps")
+imports = ("tasks.captures", "tasks.instructions", "tasks.refunds", "tasks.sweeps")
 
 # Queues are named by the contract; a misspelt one must fail, not fill unread.
 # Task names are routed by their producer's `queue`; these are the defaults for our own.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
+from models.values.policies import FeeSupport
 from models.values.repayments import Outcome, RepaymentOrder
 
 
@@ -13,12 +14,16 @@ class Capabilities:
     """What a provider can do. The engine acts on these, never on a provider's name.
 
     `key_lifetime` is how long the provider surely remembers an idempotency key: the shortest
-    time that it promises, or less.
+    time that it promises, or less. With `splits_debt_itself` it is sent the whole amount and
+    itself repays what was paid and reduces what is owed (Klarna). `return_fees` says when a fee
+    may be kept of a refund. With `amounts_unallocated` bare amounts are to be sent without lines.
     """
 
     key_lifetime: timedelta
     can_look_up: bool
     splits_debt_itself: bool = False
+    return_fees: FeeSupport = FeeSupport.NONE
+    amounts_unallocated: bool = False
 
 
 @runtime_checkable

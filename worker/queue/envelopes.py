@@ -6,7 +6,7 @@ from typing import Any
 
 RAW_MAX_LENGTH = 100_000
 SHOWN_MAX_LENGTH = 60
-SHOWN_IDS = ("merchant_id", "order_id", "idempotency_key", "capture_id")
+SHOWN_IDS = ("merchant_id", "order_id", "idempotency_key", "capture_id", "refund_id", "dispute_id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from models.messages.captures import CaptureRecordV1
 from models.messages.names import CAPTURES_RECORD
 from models.messages.parsing import fingerprint
 from models.values.refusals import Refusal, RefusalCode
+from models.values.states import TENDERS
 from worker.database import transact
 from worker.errors import RaceLostError
 from worker.providers import registry
@@ -117,6 +118,8 @@ def _store(
                 json.dumps(m.provider_references),
                 m.captured_minor,
                 m.paid_minor,
+                m.order_amount_minor,
+                m.is_accompanied,
                 open_payouts[m.merchant_id, m.currency],
                 print_,
             )
@@ -156,6 +159,7 @@ def _store(
                 m.currency,
                 m.captured_minor,
                 m.paid_minor,
+                {kind: m.tendered_minor(kind) for kind in TENDERS},
             )
             for m, _ in fresh
         ],

@@ -19,9 +19,6 @@ def facts_of(provider: str) -> ProviderFacts:
         capabilities.key_lifetime,
         capabilities.can_look_up,
         capabilities.splits_debt_itself,
+        capabilities.return_fees,
+        capabilities.amounts_unallocated,
     )
-
-
-def splits_debt_itself(provider: str) -> bool:
-    """Whether the provider is sent the whole amount and splits off the customer's debt."""
-    return facts_of(provider).splits_debt_itself

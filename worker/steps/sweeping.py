@@ -1,7 +1,6 @@
 """Take up repayments that are due: to be sent, asked after, or abandoned by a crash."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from worker.rules.repaying import ATTEMPTS_EXHAUSTED, KEY_EXPIRED, next_action
 from worker.settings import settings
 from worker.steps.facts import facts_of
 from worker.steps.recording import record_outcomes
-from worker.store import outbox, repayments
+from worker.store import claims, outbox
 
 ROUNDS_MAX = 20
 
@@ -31,33 +30,37 @@ def sweep() -> int:
     """
     attempted = 0
     for _ in range(ROUNDS_MAX):
-        claims = transact(_claim)
-        if not claims:
+        claimed = transact(_claim)
+        if not claimed:
             break
-        record_outcomes(claims, call_all(claims))
-        attempted += len(claims)
+        record_outcomes(claimed, call_all(claimed))
+        attempted += len(claimed)
     return attempted
 
 
 def _claim(connection: Connection) -> list[Claim]:
     configured = settings()
     margin = timedelta(seconds=2 * configured.lease_seconds)
-    claimed: list[repayments.ToClaim] = []
+    claimed: list[claims.ToClaim] = []
     parked: list[tuple[UUID, str]] = []
-    for due, provider, amount_minor in repayments.lock_due(connection, configured.batch_size):
+    for due, provider in claims.lock_due(connection, configured.batch_size):
         facts = facts_of(provider)
-        # What is worth nothing goes through no provider, whoever splits off the debt.
-        facts = replace(facts, splits_debt_itself=facts.splits_debt_itself and amount_minor > 0)
         action = next_action(due, facts, configured.attempts_max, margin)
         if action is Action.PARK:
             exhausted = due.attempts >= configured.attempts_max
             parked.append((due.repayment_id, ATTEMPTS_EXHAUSTED if exhausted else KEY_EXPIRED))
         else:
             claimed.append(
-                repayments.ToClaim(due.repayment_id, action, due.state, facts.splits_debt_itself)
+                claims.ToClaim(
+                    due.repayment_id,
+                    action,
+                    due.state,
+                    facts.splits_debt_itself,
+                    facts.amounts_unallocated,
+                )
             )
     _park(connection, parked)
-    return repayments.claim_locked(connection, claimed, timedelta(seconds=configured.lease_seconds))
+    return claims.claim_locked(connection, claimed, timedelta(seconds=configured.lease_seconds))
 
 
 def _park(connection: Connection, parked: Sequence[tuple[UUID, str]]) -> None:
@@ -70,6 +73,6 @@ def _park(connection: Connection, parked: Sequence[tuple[UUID, str]]) -> None:
                 refund.refund_id,
                 {"refund_id": str(refund.refund_id), "code": refund.code},
             )
-            for refund in repayments.park_locked(connection, parked)
+            for refund in claims.park_locked(connection, parked)
         ],
     )

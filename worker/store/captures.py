@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from models.tables.captures import captured_lines, captures
+from models.values.identifiers import RETURN_FEE_PREFIX
 from models.values.orders import CaptureShare
 from worker.arrays import execute
 from worker.store.setwise import insert_rows
@@ -20,6 +21,8 @@ CAPTURE_COLUMNS = (
     "provider_references",
     "captured_minor",
     "paid_minor",
+    "order_amount_minor",
+    "accompanied",
     "payout_id",
     "fingerprint",
 )
@@ -93,6 +96,14 @@ _RESERVE_LINES = text("""
     ) u WHERE l.id = u.id
 """)
 
+_SET_BASES = text("""
+    UPDATE captured_lines l SET basis_quantity = u.quantity, basis_amount_minor = u.amount,
+                                basis_discount_minor = u.discount
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:quantities AS bigint[]), CAST(:amounts AS bigint[]),
+                CAST(:discounts AS bigint[])) AS u(id, quantity, amount, discount)
+    WHERE l.id = u.id
+""")
+
 _RESERVE_CAPTURES = text("""
     UPDATE captures c SET
         reserved_minor = reserved_minor + u.amount,
@@ -126,6 +137,19 @@ def reserve(connection: Connection, shares: Sequence[CaptureShare]) -> None:
             "discounts": [line.portion.discount_minor for line in lines],
         },
     )
+    # Of several shares of a line in a batch the last one's basis counts.
+    bases = {line.line_pk: line.basis for line in lines if line.basis is not None}
+    if bases:
+        execute(
+            connection,
+            _SET_BASES,
+            {
+                "ids": list(bases),
+                "quantities": [basis.quantity for basis in bases.values()],
+                "amounts": [basis.amount_minor for basis in bases.values()],
+                "discounts": [basis.discount_minor for basis in bases.values()],
+            },
+        )
     execute(
         connection,
         _RESERVE_CAPTURES,
@@ -193,3 +217,22 @@ def release(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
     """Give back what these declined repayments reserved. The orders are locked by the caller."""
     for statement in _RELEASE if repayment_ids else ():
         execute(connection, statement, {"repayments": list(repayment_ids)})
+
+
+# What is kept can be refunded later, and only up to it: it becomes a line of the capture.
+_ADD_FEES = text("""
+    INSERT INTO captured_lines (capture_pk, order_pk, line_id, type, reference, name,
+                                tax_rate_basis_points, captured_quantity, captured_amount_minor,
+                                captured_tax_minor, captured_discount_minor)
+    SELECT r.capture_pk, f.order_pk, :prefix || f.id, 'return_fee', '', 'Return fee',
+           r.fee_tax_rate_basis_points, 1, r.fee_minor, r.fee_tax_minor, 0
+    FROM repayments r JOIN refunds f ON f.id = r.refund_id
+    WHERE r.id = ANY(CAST(:repayments AS uuid[])) AND r.fee_minor > 0
+""")
+
+
+def add_fee_lines(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
+    """Make lines of the return fees that these settled repayments kept. The orders are locked."""
+    if repayment_ids:
+        bound = {"repayments": list(repayment_ids), "prefix": RETURN_FEE_PREFIX}
+        execute(connection, _ADD_FEES, bound)

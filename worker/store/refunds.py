@@ -19,9 +19,13 @@ REFUND_COLUMNS = (
     "kind",
     "state",
     "amount_minor",
+    "fee_minor",
     "reason",
+    "reason_text",
     "reference",
+    "requested_by",
     "requested_at",
+    "due_at",
 )
 
 
@@ -59,18 +63,25 @@ class FinishedRefund:
     order_id: str
     idempotency_key: str
     settled_minor: int
+    fee_minor: int
+    gift_card_minor: int
+    store_credit_minor: int
 
 
 _FINISH = text("""
     WITH done AS (
         SELECT refund_id,
-               coalesce(sum(amount_minor) FILTER (WHERE state = 'settled'), 0) AS settled
+               coalesce(sum(amount_minor) FILTER (WHERE state = 'settled'), 0) AS settled,
+               coalesce(sum(fee_minor) FILTER (WHERE state = 'settled'), 0) AS fee,
+               coalesce(sum(gift_card_minor) FILTER (WHERE state = 'settled'), 0) AS gift_card,
+               coalesce(sum(store_credit_minor) FILTER (WHERE state = 'settled'), 0)
+                 AS store_credit
         FROM repayments
-        WHERE refund_id IN (
+        WHERE kind <> 'overpayment' AND refund_id IN (
             SELECT refund_id FROM repayments WHERE id = ANY(CAST(:repayments AS uuid[]))
         )
         GROUP BY refund_id
-        HAVING bool_and(state IN ('settled', 'declined'))
+        HAVING bool_and(state IN ('settled', 'declined', 'cancelled'))
     )
     UPDATE refunds f SET
         state = CASE WHEN done.settled > 0 THEN 'deducted' ELSE 'failed' END,
@@ -79,7 +90,7 @@ _FINISH = text("""
     FROM done JOIN refund_requests q ON q.refund_id = done.refund_id
     WHERE f.id = done.refund_id AND f.state = 'accepted'
     RETURNING f.id, f.merchant_id, f.currency, f.amount_minor, q.order_id, q.idempotency_key,
-              done.settled
+              done.settled, done.fee, done.gift_card, done.store_credit
 """)
 
 
@@ -92,5 +103,17 @@ def finish_refunds(
     """
     rows = execute(connection, _FINISH, {"repayments": list(repayment_ids)})
     return [
-        FinishedRefund(row[0], row[1], row[2], row[3], row[4], row[5], int(row[6])) for row in rows
+        FinishedRefund(
+            refund_id=row[0],
+            merchant_id=row[1],
+            currency=row[2],
+            amount_minor=row[3],
+            order_id=row[4],
+            idempotency_key=row[5],
+            settled_minor=int(row[6]),
+            fee_minor=int(row[7]),
+            gift_card_minor=int(row[8]),
+            store_credit_minor=int(row[9]),
+        )
+        for row in rows
     ]

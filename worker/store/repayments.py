@@ -1,4 +1,4 @@
-"""Repayments and attempts: claim them, and record what came of it."""
+"""Repayments and attempts: store them, and record what came of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,186 +9,88 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from models.tables.repayments import attempts
-from models.values.repayments import Action, Claim, DueRepayment, Outcome, RepaymentOrder
-from models.values.states import RepaymentState
+from models.values.orders import CaptureShare, KeptFee
+from models.values.repayments import Action, Claim, Outcome
+from models.values.states import RepaymentKind, RepaymentState
 from worker.arrays import execute
 from worker.store.setwise import insert_rows
 
 _INSERT = text("""
-    INSERT INTO repayments (id, refund_id, capture_pk, provider, amount_minor, cash_minor,
-                            provider_key, state, attempts, fence, next_attempt_at, first_sent_at)
-    SELECT u.id, u.refund_id, u.capture_pk, u.provider, u.amount_minor, u.cash_minor, u.key,
-           'unknown', 1, 1, now() + CAST(:lease AS interval), now()
+    INSERT INTO repayments (id, refund_id, capture_pk, kind, provider, amount_minor, cash_minor,
+                            fee_minor, fee_tax_minor, fee_tax_rate_basis_points, gift_card_minor,
+                            store_credit_minor, provider_key, state, attempts, fence,
+                            next_attempt_at, first_sent_at)
+    SELECT u.id, u.refund_id, u.capture_pk, u.kind, u.provider, u.amount_minor, u.cash_minor,
+           u.fee_minor, u.fee_tax_minor, u.fee_tax_rate, u.gift_card_minor, u.store_credit_minor,
+           u.key, CASE WHEN u.claims = 0 THEN 'held' ELSE 'unknown' END, u.claims, u.claims,
+           CASE WHEN u.claims > 0 THEN now() + CAST(:lease AS interval) END,
+           CASE WHEN u.claims > 0 THEN now() END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:refunds AS uuid[]), CAST(:captures AS bigint[]),
-                CAST(:providers AS text[]), CAST(:amounts AS bigint[]), CAST(:cash AS bigint[]),
-                CAST(:keys AS text[]))
-      AS u(id, refund_id, capture_pk, provider, amount_minor, cash_minor, key)
+                CAST(:kinds AS text[]), CAST(:providers AS text[]), CAST(:amounts AS bigint[]),
+                CAST(:cash AS bigint[]), CAST(:fees AS bigint[]), CAST(:fee_taxes AS bigint[]),
+                CAST(:fee_tax_rates AS int[]), CAST(:gift_cards AS bigint[]),
+                CAST(:store_credits AS bigint[]), CAST(:keys AS text[]), CAST(:claims AS int[]))
+      AS u(id, refund_id, capture_pk, kind, provider, amount_minor, cash_minor, fee_minor,
+           fee_tax_minor, fee_tax_rate, gift_card_minor, store_credit_minor, key, claims)
 """)
+
+NO_FEE = KeptFee(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class NewRepayment:
-    """A repayment to store, claimed by whoever stores it."""
+    """A repayment to store: claimed by whoever stores it, or held."""
 
     repayment_id: UUID
     refund_id: UUID
-    capture_pk: int
-    provider: str
-    amount_minor: int
-    cash_minor: int
+    share: CaptureShare
     key: str
     action: Action
+    kind: RepaymentKind = RepaymentKind.REFUND
+    held: bool = False
 
 
-def insert_claimed(connection: Connection, rows: Sequence[NewRepayment], lease: timedelta) -> None:
-    """Store repayments with their first attempt, claimed with fence 1.
+def insert_repayments(
+    connection: Connection, rows: Sequence[NewRepayment], lease: timedelta
+) -> None:
+    """Store repayments; those that are not held with their first attempt, claimed with fence 1.
 
-    Their state is unknown from the commit on: whoever finds them after a crash cannot know
-    whether the call was made.
+    The state of a claimed one is unknown from the commit on: whoever finds it after a crash
+    cannot know whether the call was made.
     """
     if not rows:
         return
+    shares = [row.share for row in rows]
+    fees = [share.fee or NO_FEE for share in shares]
     execute(
         connection,
         _INSERT,
         {
             "ids": [row.repayment_id for row in rows],
             "refunds": [row.refund_id for row in rows],
-            "captures": [row.capture_pk for row in rows],
-            "providers": [row.provider for row in rows],
-            "amounts": [row.amount_minor for row in rows],
-            "cash": [row.cash_minor for row in rows],
+            "captures": [share.capture_pk for share in shares],
+            "kinds": [row.kind for row in rows],
+            "providers": [share.provider for share in shares],
+            "amounts": [share.amount_minor for share in shares],
+            "cash": [share.cash_minor for share in shares],
+            "fees": [fee.amount_minor for fee in fees],
+            "fee_taxes": [fee.tax_minor for fee in fees],
+            "fee_tax_rates": [fee.tax_rate_basis_points for fee in fees],
+            "gift_cards": [share.gift_card_minor for share in shares],
+            "store_credits": [share.store_credit_minor for share in shares],
             "keys": [row.key for row in rows],
+            "claims": [0 if row.held else 1 for row in rows],
             "lease": lease,
         },
     )
-    _insert_attempts(connection, [(row.repayment_id, 1, str(row.action)) for row in rows])
+    insert_attempts(
+        connection, [(row.repayment_id, 1, str(row.action)) for row in rows if not row.held]
+    )
 
 
-def _insert_attempts(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+def insert_attempts(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Store attempts (repayment_id, number, action) before they are made."""
     insert_rows(connection, attempts, ("repayment_id", "number", "action"), rows)
-
-
-_LOCK_DUE = text("""
-    SELECT id, state, attempts, cash_minor, now() - first_sent_at, provider, amount_minor
-    FROM repayments
-    WHERE state IN ('due', 'unknown', 'pending') AND next_attempt_at <= now()
-    ORDER BY next_attempt_at LIMIT :at_most
-    FOR UPDATE SKIP LOCKED
-""")
-
-
-def lock_due(connection: Connection, at_most: int) -> list[tuple[DueRepayment, str, int]]:
-    """Lock due repayments that no one else is claiming, with their providers and whole amounts."""
-    return [
-        (DueRepayment(row[0], RepaymentState(row[1]), row[2], row[3], row[4]), row[5], row[6])
-        for row in execute(connection, _LOCK_DUE, {"at_most": at_most})
-    ]
-
-
-_CLAIM = text("""
-    WITH claimed AS (
-        UPDATE repayments r SET
-            attempts = r.attempts + 1,
-            fence = r.fence + 1,
-            next_attempt_at = now() + CAST(:lease AS interval),
-            state = CASE WHEN u.action = 'send' THEN 'unknown' ELSE r.state END,
-            first_sent_at = CASE WHEN u.action = 'send' THEN coalesce(r.first_sent_at, now())
-                                 ELSE r.first_sent_at END
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:actions AS text[])) AS u(id, action)
-        WHERE r.id = u.id
-        RETURNING r.id, r.refund_id, r.capture_pk, r.provider, r.provider_key, r.amount_minor,
-                  r.cash_minor, r.fence, r.attempts, u.action
-    )
-    SELECT claimed.id, claimed.fence, claimed.attempts, claimed.action, claimed.provider,
-           claimed.provider_key, claimed.refund_id, f.merchant_id, o.order_id, c.capture_id,
-           f.currency, claimed.amount_minor, claimed.cash_minor, c.provider_references
-    FROM claimed
-    JOIN refunds f ON f.id = claimed.refund_id
-    JOIN orders o ON o.id = f.order_pk
-    JOIN captures c ON c.id = claimed.capture_pk
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class ToClaim:
-    """A locked repayment with what its next attempt does.
-
-    `whole` when the provider itself splits off what reduces the debt, and is sent all.
-    """
-
-    repayment_id: UUID
-    action: Action
-    before: RepaymentState
-    whole: bool
-
-
-def claim_locked(
-    connection: Connection, picked: Sequence[ToClaim], lease: timedelta
-) -> list[Claim]:
-    """Claim locked repayments: raise fence and attempts, write the attempts, start the lease."""
-    if not picked:
-        return []
-    by_id = {one.repayment_id: one for one in picked}
-    rows = execute(
-        connection,
-        _CLAIM,
-        {
-            "ids": list(by_id),
-            "actions": [str(one.action) for one in picked],
-            "lease": lease,
-        },
-    ).all()
-    _insert_attempts(connection, [(row[0], row[2], row[3]) for row in rows])
-    return [
-        Claim(
-            repayment_id=row[0],
-            fence=row[1],
-            attempt=row[2],
-            action=Action(row[3]),
-            before=by_id[row[0]].before,
-            provider=row[4],
-            order=RepaymentOrder(
-                key=row[5],
-                reference=str(row[6]),
-                merchant_id=row[7],
-                order_id=row[8],
-                capture_id=row[9],
-                currency=row[10],
-                amount_minor=row[11] if by_id[row[0]].whole else row[12],
-                provider_references=row[13],
-            ),
-        )
-        for row in rows
-    ]
-
-
-_PARK = text("""
-    UPDATE repayments r SET state = 'parked', next_attempt_at = NULL, code = u.code,
-                            fence = r.fence + 1
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[])) AS u(id, code), refunds f
-    WHERE r.id = u.id AND f.id = r.refund_id
-    RETURNING r.refund_id, f.merchant_id, u.code
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A refund one of whose repayments was set aside, with the reason's code."""
-
-    refund_id: UUID
-    merchant_id: str
-    code: str
-
-
-def park_locked(connection: Connection, picked: Sequence[tuple[UUID, str]]) -> list[Parked]:
-    """Set locked repayments aside, each with a code. The money stays reserved."""
-    if not picked:
-        return []
-    rows = execute(
-        connection, _PARK, {"ids": [one[0] for one in picked], "codes": [one[1] for one in picked]}
-    )
-    return [Parked(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +103,20 @@ class Recorded:
     state: RepaymentState
     amount_minor: int
     cash_minor: int
+    kind: RepaymentKind
+    fee_minor: int
+    gift_card_minor: int
+    store_credit_minor: int
+
+    @property
+    def is_overpayment(self) -> bool:
+        """Whether it pays back what was overpaid, and no refund of its own."""
+        return self.kind is RepaymentKind.OVERPAYMENT
+
+    @property
+    def reduced_debt(self) -> bool:
+        """Whether some of it reduced the customer's debt."""
+        return self.cash_minor < self.amount_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +146,8 @@ _RECORD = text("""
                 CAST(:provider_refund_ids AS text[]))
       AS u(id, fence, state, code, wait, provider_refund_id)
     WHERE r.id = u.id AND r.fence = u.fence
-    RETURNING r.id, r.refund_id, r.capture_pk, r.state, r.amount_minor, r.cash_minor
+    RETURNING r.id, r.refund_id, r.capture_pk, r.state, r.amount_minor, r.cash_minor, r.kind,
+              r.fee_minor, r.gift_card_minor, r.store_credit_minor
 """)
 
 # An attempt's answer is kept even when its fence has been overtaken: it is evidence.
@@ -273,5 +190,17 @@ def record_outcomes(connection: Connection, rows: Sequence[ToRecord]) -> list[Re
         },
     )
     return [
-        Recorded(row[0], row[1], row[2], RepaymentState(row[3]), row[4], row[5]) for row in recorded
+        Recorded(
+            repayment_id=row[0],
+            refund_id=row[1],
+            capture_pk=row[2],
+            state=RepaymentState(row[3]),
+            amount_minor=row[4],
+            cash_minor=row[5],
+            kind=RepaymentKind(row[6]),
+            fee_minor=row[7],
+            gift_card_minor=row[8],
+            store_credit_minor=row[9],
+        )
+        for row in recorded
     ]

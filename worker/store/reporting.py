@@ -26,7 +26,7 @@ _FIGURES = text("""
       (SELECT coalesce(sum(d.amount_minor), 0) FROM deductions d JOIN refunds f
         ON f.id = d.refund_id WHERE f.merchant_id = :merchant) AS deducted_minor,
       (SELECT count(*) FROM refunds WHERE merchant_id = :merchant
-        AND state NOT IN ('deducted', 'failed')) AS unfinished,
+        AND state NOT IN ('deducted', 'failed', 'cancelled')) AS unfinished,
       (SELECT count(*) FROM refunds WHERE merchant_id = :merchant AND state = 'failed') AS failed,
       (SELECT count(*) FROM repayments r JOIN refunds f ON f.id = r.refund_id
         WHERE f.merchant_id = :merchant AND r.state = 'parked') AS parked_repayments,
@@ -44,10 +44,15 @@ _BY_MARKET = text("""
     WHERE f.merchant_id = :merchant AND f.settled_minor > 0 GROUP BY 1 ORDER BY 2 DESC, 1
 """)
 
-# What we believe went back as money, and what only reduced customers' debts.
+# What we believe went back as money through providers, what only reduced customers' debts (less
+# what was overpaid after that and went back), and what disputes took.
 _CASH = text("""
-    SELECT coalesce(sum(r.cash_minor), 0), coalesce(sum(r.amount_minor - r.cash_minor), 0),
-           coalesce(sum(r.cash_minor) FILTER (WHERE r.provider = 'sandbox'), 0)
+    SELECT coalesce(sum(r.cash_minor) FILTER (WHERE r.kind <> 'chargeback'), 0),
+           coalesce(sum(CASE r.kind WHEN 'overpayment' THEN -r.cash_minor
+                                    ELSE r.amount_minor - r.cash_minor END), 0),
+           coalesce(sum(r.cash_minor) FILTER (WHERE r.kind = 'chargeback'), 0),
+           coalesce(sum(r.cash_minor) FILTER (
+               WHERE r.provider = 'sandbox' AND r.kind <> 'chargeback'), 0)
     FROM repayments r JOIN refunds f ON f.id = r.refund_id
     WHERE f.merchant_id = :merchant AND r.state = 'settled'
 """)
@@ -98,8 +103,9 @@ def figures(connection: Connection, merchant_id: str) -> dict[str, Any]:
     found["refunded_minor_by_market"] = {
         market: int(total) for market, total in execute(connection, _BY_MARKET, bound)
     }
-    cash, debt, through_sandbox = execute(connection, _CASH, bound).one()
+    cash, debt, charged_back, through_sandbox = execute(connection, _CASH, bound).one()
     found["repaid_minor"], found["debt_reduced_minor"] = int(cash), int(debt)
+    found["charged_back_minor"] = int(charged_back)
     found["repaid_through_sandbox_minor"] = int(through_sandbox)
     repaid, movements = execute(connection, _PROVIDER, bound).one()
     found["provider_repaid_minor"], found["provider_movements"] = int(repaid), int(movements)

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine, text
 
+from models.values.policies import FeeSupport
 from models.values.repayments import Outcome, OutcomeKind, RepaymentOrder
 from worker.arrays import execute
 from worker.database import engine
@@ -80,7 +81,9 @@ class SandboxProvider:
     """See the module."""
 
     name = "sandbox"
-    capabilities = Capabilities(key_lifetime=timedelta(days=1), can_look_up=True)
+    capabilities = Capabilities(
+        key_lifetime=timedelta(days=1), can_look_up=True, return_fees=FeeSupport.ANY
+    )
 
     def __init__(self, script: Sequence[Rule] | None = None) -> None:
         self._given = script
