@@ -104,22 +104,6 @@ def test_a_wrong_currency_is_refused(database: str) -> None:
     assert answer.refusal.field == "currency"
 
 
-def test_what_is_not_built_is_refused_with_a_clear_code(database: str) -> None:
-    record()
-    answers = handle_requests(
-        [
-            request("a", kind="amount", lines=[], amount_minor=5),
-            request("b", return_fee_minor=5),
-            request("c", lines=[{"line_id": "l-1", "amount_minor": 5}]),
-        ]
-    )
-    assert [code(answer) for answer in answers] == [
-        "kind_not_supported",
-        "return_fee_not_supported",
-        "line_amount_not_supported",
-    ]
-
-
 def test_an_order_captured_in_parts_is_repaid_capture_by_capture(database: str) -> None:
     record(
         capture(capture_id="c-1", captured_at="2026-11-01T10:00:00Z"),

@@ -12,7 +12,7 @@ from worker import database as db
 from worker.errors import DatabaseUnavailableError
 from worker.queue.envelopes import Envelope
 from worker.rules.eligibility import decide
-from worker.steps import accepting
+from worker.steps import deciding
 from worker.steps.handling import handle_requests
 from worker.steps.unpacking import handle_envelopes
 
@@ -53,12 +53,12 @@ def test_one_message_that_cannot_be_handled_is_parked_and_the_others_are_handled
 ) -> None:
     record()
 
-    def broken(ask: object, book: object) -> object:
+    def broken(ask: object, book: object, around: object) -> object:
         if getattr(ask, "idempotency_key", "") == "bad":
             raise ZeroDivisionError("a bug")
-        return decide(ask, book)  # type: ignore[arg-type]  # passed on as they are
+        return decide(ask, book, around)  # type: ignore[arg-type]  # passed on as they are
 
-    monkeypatch.setattr(accepting, "decide", broken)
+    monkeypatch.setattr(deciding, "decide", broken)
     envelopes = [
         Envelope(key, request(key).model_dump(mode="json", exclude_defaults=True))
         for key in ("a", "bad", "b")

@@ -10,7 +10,7 @@ from models.values.orders import OrderBook, Portion
 from tests.building import record, request
 from worker.database import engine
 from worker.rules.eligibility import decide
-from worker.steps import accepting
+from worker.steps import deciding
 from worker.steps.accepting import accept_requests
 from worker.steps.closing import close_payout
 from worker.steps.handling import handle_requests
@@ -119,7 +119,9 @@ def test_rules_that_accept_too_much_fail_instead_of_overpaying(
         }
         return replace(book, captures=captures, lines=lines)
 
-    monkeypatch.setattr(accepting, "decide", lambda ask, book: decide(ask, book and blind(book)))
+    monkeypatch.setattr(
+        deciding, "decide", lambda ask, book, around: decide(ask, book and blind(book), around)
+    )
     with pytest.raises(DBAPIError, match="never_above"):
         accept_requests([request("d")])
     with engine().connect() as connection:
