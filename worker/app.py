@@ -6,6 +6,8 @@ from celery.signals import setup_logging, worker_init, worker_process_init
 from worker.database import dispose_engines, engine, explain
 from worker.log import configure_logging
 from worker.migrating import require_migrated
+from worker.policy.reading import read_policy
+from worker.settings import settings
 
 app = Celery("refund-worker", config_source="celeryconfig")
 
@@ -19,6 +21,7 @@ def _log(**_: object) -> None:
 def _check(**_: object) -> None:
     try:
         require_migrated(engine())
+        read_policy(settings().policy_file)
     except Exception as error:
         # Celery logs what a signal handler raises and goes on; only SystemExit stops the worker.
         raise SystemExit(f"the worker does not start: {explain(error) or error}") from error

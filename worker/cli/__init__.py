@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from worker.cli import captures, demo, payouts, report, schemas, servers, show, submit
+from worker.cli import (
+    captures,
+    crediting,
+    demo,
+    instructions,
+    payouts,
+    preview,
+    report,
+    schemas,
+    servers,
+    show,
+    submit,
+    waiting,
+)
 from worker.cli.output import EXIT_ERROR, errors
 from worker.database import explain
 from worker.errors import RefundWorkerError
@@ -20,9 +33,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+captures.app.command("pay")(instructions.pay)
 app.add_typer(captures.app, name="captures")
 app.command("submit")(submit.submit)
+app.command("preview")(preview.preview)
 app.command("show")(show.show)
+app.command("held")(waiting.held)
+app.command("overdue")(waiting.overdue)
+app.command("approve")(instructions.approve)
+app.command("deny")(instructions.deny)
+app.command("cancel")(instructions.cancel)
+app.command("received")(instructions.received)
+app.add_typer(instructions.disputes, name="disputes")
+app.command("credits")(crediting.credit_records)
 app.command("report")(report.report)
 app.add_typer(payouts.app, name="payouts")
 app.command("migrate")(servers.migrate)

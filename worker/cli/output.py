@@ -39,6 +39,11 @@ def money(amount_minor: int, currency: str) -> str:
     return f"{Decimal(amount_minor).scaleb(-digits):,.{digits}f} {currency}"
 
 
+def percent(basis_points: int) -> str:
+    """A rate for people: 2550 → '25.5 %'. Exact."""
+    return f"{Decimal(basis_points).scaleb(-2).normalize():f} %"
+
+
 @contextmanager
 def progress(label: str, total: int | None) -> Iterator[Any]:
     """A progress bar on standard error; yields a function that takes how many are newly done."""

@@ -19,9 +19,14 @@ LABELS = {
     "orders_refunded": "orders refunded",
     "repaid_minor": "repaid as money",
     "debt_reduced_minor": "taken off customers' debts",
+    "charged_back_minor": "charged back in disputes",
+    "return_fees_minor": "kept as return fees",
     "provider_repaid_minor": "repaid, by the sandbox's own book",
     "deducted_minor": "deducted from payouts",
     "ledger_balanced": "ledger balanced",
+    "held": "held",
+    "cancelled": "cancelled",
+    "overdue": "overdue",
     "failed": "failed",
     "parked_messages": "parked messages",
     "unfinished": "unfinished",
@@ -29,6 +34,7 @@ LABELS = {
     "worker_restarts": "worker restarts",
     "elapsed_seconds": "elapsed (seconds)",
 }
+ONLY_IF_ANY = ("charged_back_minor", "return_fees_minor", "held", "cancelled", "overdue")
 MARKETS_SHOWN_MAX = 8
 
 
@@ -63,7 +69,7 @@ def figures_table(figures: dict[str, Any], merchant: str) -> Table:
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name, label in LABELS.items():
-        if name in figures:
+        if name in figures and (figures[name] or name not in ONLY_IF_ANY):
             table.add_row(label, _shown(figures[name]))
             if name == "accepted":
                 for code, count in figures["refused"].items():

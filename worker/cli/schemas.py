@@ -11,12 +11,14 @@ from models.messages import names
 from models.messages.captures import CaptureRecordV1
 from models.messages.refunds import RefundRequestV1
 from worker.cli.output import console
+from worker.steps.instructions import KINDS, message_of
 
 app = typer.Typer(help="The JSON Schemas of the messages.", no_args_is_help=True)
 
 MODELS: dict[str, type[BaseModel]] = {
     names.CAPTURES_RECORD: CaptureRecordV1,
     names.REFUNDS_REQUEST: RefundRequestV1,
+    **{task: message_of(task) for task in KINDS},
 }
 
 

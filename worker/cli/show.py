@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from models.values.states import RepaymentState
+from models.values.states import RepaymentKind, RepaymentState
 from worker.cli.output import JsonOption, console, money, print_json
 from worker.cli.servers import ready_servers
 from worker.steps import showing
@@ -53,15 +53,17 @@ def _print_head(found: Timeline) -> None:
     )
     if request["refund_id"]:
         currency = request["currency"]
+        fee = f" · {money(request['fee_minor'], currency)} kept" if request["fee_minor"] else ""
         console.print(
             f"refund {request['refund_id']} · [bold]{request['state']}[/bold] · "
             f"{money(request['settled_minor'], currency)} of "
-            f"{money(request['amount_minor'], currency)} repaid",
+            f"{money(request['amount_minor'], currency)} repaid{fee}",
             highlight=False,
         )
     for line in found.lines:
+        units = f"{line['quantity']} x " if line["quantity"] else ""
         console.print(
-            f"  {line['quantity']} x {line['line_id']} {line['name']} · "
+            f"  {units}{line['line_id']} {line['name']} · "
             f"{money(line['amount_minor'], request['currency'])} of capture {line['capture_id']}",
             style="dim",
             markup=False,
@@ -73,6 +75,7 @@ def _events(found: Timeline) -> list[Event]:
     return [
         *_decided(found),
         *_attempted(found),
+        *_held(found),
         *_waiting(found),
         *_booked(found),
         *((one["refused_at"], one["code"], one["message"]) for one in found.conflicts),
@@ -81,7 +84,7 @@ def _events(found: Timeline) -> list[Event]:
 
 def _decided(found: Timeline) -> Iterator[Event]:
     request = found.request
-    asked = request["body"]["kind"]
+    asked = request["body"].get("kind", "chargeback")
     if request["body"].get("requested_at"):
         asked += f", requested at {request['body']['requested_at']}"
     yield request["received_at"], "asked", asked
@@ -92,6 +95,19 @@ def _decided(found: Timeline) -> Iterator[Event]:
     else:
         reserved = money(request["amount_minor"], request["currency"])
         yield request["accepted_at"], "accepted", f"reserved {reserved}"
+
+
+def _held(found: Timeline) -> Iterator[Event]:
+    for one in found.holds:
+        what = f"{one['kind']} {one['dispute_id'] or ''}".strip()
+        yield one["placed_at"], "held", f"waits for {what}"
+        if one["released_at"]:
+            note = f": {one['note']}" if one["note"] else ""
+            yield one["released_at"], "released", f"{what} by {one['released_by']}{note}"
+    request = found.request
+    if request["cancel_code"]:
+        text = f"{request['cancel_code']} by {request['cancelled_by']}"
+        yield request["finished_at"], "cancelled", text
 
 
 def _attempted(found: Timeline) -> Iterator[Event]:
@@ -106,9 +122,20 @@ def _attempted(found: Timeline) -> Iterator[Event]:
                 f"{money(cash, currency)} through {repayment['provider']}, "
                 f"key {repayment['provider_key']}"
             )
+        if repayment["kind"] == RepaymentKind.CHARGEBACK:
+            parts = [money(cash, currency)]
+        if repayment["kind"] == RepaymentKind.OVERPAYMENT:
+            parts.append("overpaid")
+        for tender in ("gift_card", "store_credit"):
+            if repayment[f"{tender}_minor"]:
+                parts.append(
+                    f"{money(repayment[f'{tender}_minor'], currency)} to {tender.replace('_', ' ')}"
+                )
         if debt:
             parts.append(f"{money(debt, currency)} off the customer's debt")
-        yield attempt["started_at"], ACTIONS[attempt["action"]], "; ".join(parts)
+        charged_back = repayment["kind"] == RepaymentKind.CHARGEBACK
+        what = "charged back" if charged_back else ACTIONS[attempt["action"]]
+        yield attempt["started_at"], what, "; ".join(parts)
         if attempt["outcome"]:
             told = (attempt["outcome"], attempt["code"], repayment["provider_refund_id"])
             yield attempt["finished_at"], "answered", " ".join(word for word in told if word)
@@ -119,7 +146,14 @@ def _waiting(found: Timeline) -> Iterator[Event]:
         if one["next_attempt_at"]:
             yield one["next_attempt_at"], "next attempt", f"the repayment is {one['state']}"
         if one["state"] == RepaymentState.PARKED:
-            last = max(attempt["started_at"] for attempt in found.attempts)
+            last = max(
+                (
+                    attempt["started_at"]
+                    for attempt in found.attempts
+                    if attempt["repayment_id"] == one["id"]
+                ),
+                default=found.request["received_at"],
+            )
             yield last, "parked", f"{one['code']}: a person must decide"
 
 
@@ -136,3 +170,8 @@ def _booked(found: Timeline) -> Iterator[Event]:
         amount = money(one["amount_minor"], currency)
         text = f"{amount} off payout {one['payout_id']} ({one['payout_state']})"
         yield one["posted_at"], "deducted", text
+    for one in found.credits:
+        amount = money(one["amount_minor"] + one["tender_minor"], currency)
+        tax = money(one["tax_minor"], currency)
+        text = f"no {one['number']} on invoice {one['capture_id']}: {amount}, tax {tax}"
+        yield one["issued_at"], "credited", text

@@ -31,6 +31,7 @@ CAPTURE_OPTIONAL = (
     "tax_rate",
     "total_tax_amount",
     "customer_paid_amount",
+    "order_amount",
     "customer_id",  # personal data: read over, never sent
 )
 REFUND_REQUIRED = ("idempotency_key", "order_id")
@@ -41,8 +42,23 @@ REFUND_OPTIONAL = (
     "capture_id",
     "line_id",
     "quantity",
+    "line_amount",
+    "amount",
+    "return_fee",
     "reason",
+    "reason_text",
+    "requested_by",
     "reference",  # the line's; told for people
+)
+OF_THE_REQUEST = (
+    "order_id",
+    "merchant_id",
+    "currency",
+    "amount",
+    "return_fee",
+    "reason",
+    "reason_text",
+    "requested_by",
 )
 
 
@@ -71,8 +87,9 @@ def read_captures(path: Path, defaults: Defaults) -> Iterator[CaptureRecordV1 | 
 def read_requests(path: Path, defaults: Defaults) -> Iterator[RefundRequestV1 | RowFault]:
     """The refund requests of a file, each a message or the fault that keeps it from being one.
 
-    A request whose rows name no line asks for the complete order. Rows of a request that name the
-    same line add up.
+    A request whose rows name lines asks for those: `quantity` or `line_amount` of each. Without
+    lines `amount` asks for a bare amount, and nothing at all for the complete order (or the capture
+    that is named). Rows of a request that name the same line add up. Amounts are minor units.
 
     Raises:
         FileFaultError: the file cannot be used.
@@ -86,7 +103,7 @@ def _capture(group: list[Row], defaults: Defaults) -> CaptureRecordV1 | RowFault
     first = group[0]
     # Real exports give each line the moment it was scanned: the capture's is the first row's.
     shared = ("order_id", "market", "currency", "merchant_id", "provider")
-    differing = _differing(group, (*shared, "customer_paid_amount"))
+    differing = _differing(group, (*shared, "customer_paid_amount", "order_amount"))
     if differing is not None:
         return differing
     body: dict[str, Any] = {
@@ -101,6 +118,8 @@ def _capture(group: list[Row], defaults: Defaults) -> CaptureRecordV1 | RowFault
     }
     if first["customer_paid_amount"]:
         body["customer_paid_minor"] = whole_number(first, "customer_paid_amount")
+    if first["order_amount"]:
+        body["order_amount_minor"] = whole_number(first, "order_amount")
     try:
         return parse(CaptureRecordV1, body)
     except InvalidMessageError as error:
@@ -131,33 +150,43 @@ def _captured_line(row: Row) -> dict[str, Any]:
 
 def _request(group: list[Row], defaults: Defaults) -> RefundRequestV1 | RowFault:
     first = group[0]
-    differing = _differing(group, ("order_id", "merchant_id", "currency", "reason"))
-    if differing is not None:
-        return differing
     lines = [row for row in group if row["line_id"]]
     if lines and len(lines) < len(group):
         return RowFault(first.line, "line_id", "some rows of the request name a line, some do not")
+    differing = _differing(group, OF_THE_REQUEST if lines else (*OF_THE_REQUEST, "capture_id"))
+    if differing is not None:
+        return differing
+    if not lines and (first["quantity"] or first["line_amount"]):
+        return RowFault(first.line, "line_id", "a quantity or line_amount needs a line")
     body: dict[str, Any] = {
         "merchant_id": first["merchant_id"] or defaults.merchant_id,
         "idempotency_key": first["idempotency_key"],
         "order_id": first["order_id"],
-        "kind": "lines" if lines else "full",
+        "kind": "lines" if lines else "amount" if first["amount"] else "full",
         "currency": first["currency"] or defaults.currency,
-        "lines": [
-            {
-                "line_id": row["line_id"],
-                "quantity": whole_number(row, "quantity"),
-                "capture_id": row["capture_id"] or None,
-            }
-            for row in lines
-        ],
-        "requested_at": first["requested_at"] or None,
-        "reason": first["reason"] or None,
+        "lines": [_asked_line(row) for row in lines],
     }
+    if first["amount"]:
+        body["amount_minor"] = whole_number(first, "amount")
+    if first["return_fee"]:
+        body["return_fee_minor"] = whole_number(first, "return_fee")
+    if not lines:
+        body["capture_id"] = first["capture_id"] or None
+    for column in ("requested_at", "reason", "reason_text", "requested_by"):
+        body[column] = first[column] or None
     try:
         return parse(RefundRequestV1, body)
     except InvalidMessageError as error:
         return _row_fault(group, error)
+
+
+def _asked_line(row: Row) -> dict[str, Any]:
+    return {
+        "line_id": row["line_id"],
+        "quantity": whole_number(row, "quantity") if row["quantity"] else None,
+        "amount_minor": whole_number(row, "line_amount") if row["line_amount"] else None,
+        "capture_id": row["capture_id"] or None,
+    }
 
 
 def _differing(group: list[Row], columns: tuple[str, ...]) -> RowFault | None:

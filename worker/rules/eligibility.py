@@ -38,7 +38,7 @@ def decide(ask: RefundAsk, book: OrderBook | None, around: Circumstances) -> Acc
         return picks
     take_remnants(picks)
     picked = _shares(book, picks)
-    refusal = _out_of_bounds(ask, book, picked)
+    refusal = _out_of_bounds(ask, picks, picked)
     if refusal is not None:
         return refusal
     shares = keep_fee(ask, book, picked, around)
@@ -67,11 +67,13 @@ def _wrong_currency(ask: RefundAsk, book: OrderBook) -> Refusal | None:
 
 
 def _pick(ask: RefundAsk, book: OrderBook) -> Picks | Refusal:
+    # Of an earlier return fee no fee is kept: with one, the earlier ones stay where they are.
     if ask.kind is RefundKind.FULL:
-        # Of an earlier return fee no fee is kept: with one, the earlier ones stay where they are.
         return pick_all(book, ask.capture_id, fees=not ask.return_fee_minor)
     if ask.kind is RefundKind.AMOUNT:
-        return pick_amount(ask.amount_minor or 0, book, ask.capture_id)
+        return pick_amount(
+            ask.amount_minor or 0, book, ask.capture_id, fees=not ask.return_fee_minor
+        )
     picks = pick_lines(ask.lines, book)
     if isinstance(picks, Picks) and ask.with_shares:
         take_shares(picks, {line.line_id for line in ask.lines})
@@ -108,16 +110,22 @@ def _tendered(lines: Sequence[LineShare], of: dict[str, CapturedLine], kind: Lin
     )
 
 
-def _out_of_bounds(
-    ask: RefundAsk, book: OrderBook, shares: Sequence[CaptureShare]
-) -> Refusal | None:
+def _out_of_bounds(ask: RefundAsk, picks: Picks, shares: Sequence[CaptureShare]) -> Refusal | None:
     for share in shares:
-        capture = book.capture(share.capture_pk)
-        if share.amount_minor > capture.left_minor:
+        capture = picks.book.capture(share.capture_pk)
+        # Lines come to less than nothing when goods went back without their share of a discount:
+        # they would draw on a return fee that was kept, or on what is not there.
+        rest = sum(
+            line.left.amount_minor
+            for line in picks.lines(capture.pk)
+            if line.type is not LineType.RETURN_FEE
+        )
+        left = min(capture.left_minor, share.amount_minor + rest)
+        if share.amount_minor > left:
             return Refusal(
                 RefusalCode.EXCEEDS_CAPTURED,
                 f"{share.amount_minor} asked of capture {capture.capture_id!r}, "
-                f"{capture.left_minor} left (discounts included)",
+                f"{left} left (discounts included)",
                 "lines",
             )
         if share.amount_minor < 0:

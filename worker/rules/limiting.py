@@ -23,7 +23,8 @@ def beyond_limits(
             _measure(ask),
         )
     # What is left may go back whole, however little it is.
-    if amount < policy.amount_min_minor and amount < left:
+    whole = ask.kind is RefundKind.FULL or amount >= left
+    if amount < policy.amount_min_minor and not whole:
         return Refusal(
             RefusalCode.AMOUNT_BELOW_MINIMUM,
             f"{amount} is below the minimum of {policy.amount_min_minor}",

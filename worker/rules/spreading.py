@@ -13,11 +13,13 @@ from worker.rules.apportioning import take_amount
 from worker.rules.picking import Picks, captures_of
 
 
-def pick_amount(amount_minor: int, book: OrderBook, capture_id: str | None) -> Picks | Refusal:
-    """Pick a bare amount of an order, or of one capture of it."""
+def pick_amount(
+    amount_minor: int, book: OrderBook, capture_id: str | None, *, fees: bool
+) -> Picks | Refusal:
+    """Pick a bare amount of an order, or of one capture of it; kept fees only if `fees`."""
     picks = Picks(book)
     of_lines = _left(book, capture_id, fees=False)
-    of_fees = _left(book, capture_id, fees=True)
+    of_fees = _left(book, capture_id, fees=True) if fees else {}
     left = sum(of_lines.values()) + sum(of_fees.values())
     if left and amount_minor > left:
         return Refusal(

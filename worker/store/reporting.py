@@ -28,6 +28,13 @@ _FIGURES = text("""
       (SELECT count(*) FROM refunds WHERE merchant_id = :merchant
         AND state NOT IN ('deducted', 'failed', 'cancelled')) AS unfinished,
       (SELECT count(*) FROM refunds WHERE merchant_id = :merchant AND state = 'failed') AS failed,
+      (SELECT count(*) FROM refunds WHERE merchant_id = :merchant AND state = 'held') AS held,
+      (SELECT count(*) FROM refunds WHERE merchant_id = :merchant AND state = 'cancelled')
+        AS cancelled,
+      (SELECT count(*) FROM refunds WHERE merchant_id = :merchant
+        AND state IN ('held', 'accepted') AND due_at < now()) AS overdue,
+      (SELECT coalesce(sum(r.fee_minor), 0) FROM repayments r JOIN refunds f ON f.id = r.refund_id
+        WHERE f.merchant_id = :merchant AND r.state = 'settled') AS return_fees_minor,
       (SELECT count(*) FROM repayments r JOIN refunds f ON f.id = r.refund_id
         WHERE f.merchant_id = :merchant AND r.state = 'parked') AS parked_repayments,
       (SELECT count(*) FROM parked_messages WHERE merchant_id = :merchant OR merchant_id IS NULL)

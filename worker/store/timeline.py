@@ -17,7 +17,8 @@ _FIND = text("""
 _REQUEST = text("""
     SELECT q.merchant_id, q.idempotency_key, q.order_id, q.body, q.decision, q.refund_id,
            q.refusal_code, q.refusal_message, q.refusal_field, q.received_at,
-           f.currency, f.amount_minor, f.settled_minor, f.state, f.accepted_at, f.finished_at
+           f.currency, f.amount_minor, f.fee_minor, f.settled_minor, f.state, f.accepted_at,
+           f.due_at, f.cancel_code, f.cancelled_by, f.finished_at
     FROM refund_requests q LEFT JOIN refunds f ON f.id = q.refund_id
     WHERE q.merchant_id = :merchant AND q.idempotency_key = :key
 """)
@@ -33,8 +34,9 @@ _LINES = text("""
 """)
 
 _REPAYMENTS = text("""
-    SELECT r.id, c.capture_id, r.provider, r.provider_key, r.amount_minor, r.cash_minor, r.state,
-           r.code, r.provider_refund_id, r.next_attempt_at, r.finished_at
+    SELECT r.id, c.capture_id, r.kind, r.provider, r.provider_key, r.amount_minor, r.cash_minor,
+           r.fee_minor, r.gift_card_minor, r.store_credit_minor, r.state, r.code,
+           r.provider_refund_id, r.next_attempt_at, r.finished_at
     FROM repayments r JOIN captures c ON c.id = r.capture_pk
     WHERE r.refund_id = :refund ORDER BY c.captured_at DESC, r.id
 """)
@@ -64,6 +66,19 @@ _DEDUCTIONS = text("""
     WHERE d.refund_id = :refund ORDER BY d.id
 """)
 
+_HOLDS = text("""
+    SELECT h.kind, d.dispute_id, h.placed_at, h.released_at, h.released_by, h.note
+    FROM holds h LEFT JOIN disputes d ON d.id = h.dispute_pk
+    WHERE h.refund_id = :refund ORDER BY h.id
+""")
+
+_CREDITS = text("""
+    SELECT k.number, c.capture_id, k.amount_minor, k.tender_minor, k.tax_minor, k.issued_at
+    FROM credit_records k JOIN repayments r ON r.id = k.repayment_id
+    JOIN captures c ON c.id = k.capture_pk
+    WHERE r.refund_id = :refund ORDER BY k.number
+""")
+
 _CONFLICTS = text("""
     SELECT code, message, refused_at FROM refused_messages
     WHERE merchant_id = :merchant AND message_key = :key AND task = :task ORDER BY id
@@ -82,6 +97,8 @@ class Timeline:
     attempts: Rows
     booked: Rows
     deductions: Rows
+    holds: Rows
+    credits: Rows
     conflicts: Rows
 
 
@@ -112,5 +129,7 @@ def read_timeline(connection: Connection, merchant_id: str, key: str, task: str)
         if request["refund_id"]
         else [],
         deductions=rows(_DEDUCTIONS, bound),
+        holds=rows(_HOLDS, bound),
+        credits=rows(_CREDITS, bound),
         conflicts=rows(_CONFLICTS, {"merchant": merchant_id, "key": key, "task": task}),
     )
