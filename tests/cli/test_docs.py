@@ -33,6 +33,7 @@ def test_operate_lists_every_setting_with_its_default() -> None:
     told = {
         "DATABASE_URL": "embedded",
         "REDIS_URL": "embedded",
+        "REFUNDS_POLICY_FILE": "none",
         "REFUNDS_SANDBOX_SCRIPT": "none",
     }
     for name, field in Settings.model_fields.items():
