@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.values.booking import Entry
 from models.values.orders import Capture
-from models.values.states import Account, EntryKind
+from models.values.states import TENDERS, Account, EntryKind
 from worker.rules import postings
 from worker.rules.payouts import total
 from worker.rules.splitting import cash_of
@@ -130,10 +130,11 @@ def test_after_all_is_repaid_deducted_and_paid_out_only_what_is_true_is_left_on_
         for account, amount in legs(entry).items():
             books[account] += amount
 
-    debt = held = owed = settled = 0
+    debt = held = owed = settled = tendered = 0
     for pk, (captured, data) in enumerate(captures):
         paid = data.draw(st.integers(0, captured))
-        post(postings.sale(pk, "m", "EUR", captured, paid))
+        cards = data.draw(st.dictionaries(st.sampled_from(TENDERS), st.integers(0, 500)))
+        post(postings.sale(pk, "m", "EUR", captured, paid, cards))
         taken = cash = 0
         for _ in range(data.draw(st.integers(0, 3))):
             if taken == captured:
@@ -143,15 +144,26 @@ def test_after_all_is_repaid_deducted_and_paid_out_only_what_is_true_is_left_on_
                 pk, "c", datetime(2026, 1, 1, tzinfo=UTC), "p", captured, paid, taken, cash
             )
             money = cash_of(now, amount)
-            post(postings.repayment("r", "m", "EUR", amount, money))
+            back = {kind: data.draw(st.integers(0, left)) for kind, left in cards.items()}
+            cards = {kind: left - back[kind] for kind, left in cards.items()}
+            post(postings.repayment("r", "m", "EUR", amount, money, back))
             post(postings.deduction("f", "m", "EUR", amount))
             taken, cash = taken + amount, cash + money
+            # The customer pays of what is owed, or all the invoice, and the surplus goes back.
+            later = data.draw(st.integers(0, captured - paid))
+            if later:
+                post(postings.payment(1, "m", "EUR", later))
+                paid += later
+                surplus = max(paid + (taken - cash) - captured, 0)
+                post(postings.overpayment("o", "m", "EUR", surplus))
+                cash += surplus
         totals = total(captured, taken, debt)
         post(postings.payout(pk, "m", "EUR", totals))
         debt = totals.closing_debt_minor
         settled += totals.settlement_minor
         held += paid - cash
         owed += captured - paid - (taken - cash)
+        tendered += sum(cards.values())
     assert books == {
         A.PROVIDER_CLEARING: held,
         A.CUSTOMER_RECEIVABLE: owed,
@@ -159,6 +171,10 @@ def test_after_all_is_repaid_deducted_and_paid_out_only_what_is_true_is_left_on_
         A.REPAYMENTS_IN_TRANSIT: 0,
         A.MERCHANT_DEBT: debt,
         A.BANK: -settled,
+        A.GIFT_CARD_LIABILITY: books[A.GIFT_CARD_LIABILITY],
+        A.STORE_CREDIT_LIABILITY: books[A.STORE_CREDIT_LIABILITY],
+        A.MERCHANT_TENDERS: -tendered,
     }
+    assert books[A.GIFT_CARD_LIABILITY] + books[A.STORE_CREDIT_LIABILITY] == tendered
     assert held >= 0
     assert owed >= 0

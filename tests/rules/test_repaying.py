@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from itertools import product
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.values.repayments import Action, DueRepayment, Outcome, OutcomeKind
-from models.values.states import RepaymentState
+from models.values.states import RepaymentKind, RepaymentState
 from worker.rules.repaying import ProviderFacts, RetryPolicy, after, next_action
 
 LIFETIME = timedelta(hours=24)
@@ -24,10 +25,10 @@ def due(
     attempts: int = 1,
     cash: int = 100,
     sent: timedelta | None = timedelta(hours=1),
+    amount: int = 100,
+    kind: RepaymentKind = RepaymentKind.REFUND,
 ) -> DueRepayment:
-    from uuid import UUID
-
-    return DueRepayment(UUID(int=1), state, attempts, cash, sent)
+    return DueRepayment(UUID(int=1), state, attempts, cash, sent, amount, kind)
 
 
 def action(one: DueRepayment, known: ProviderFacts | None = None) -> Action:

@@ -9,8 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.repayments import Action, DueRepayment, Outcome, OutcomeKind, Transition
-from models.values.states import FINAL_REPAYMENT_STATES, OPEN_REPAYMENT_STATES, RepaymentState
-from worker.rules.repaying import ProviderFacts, RetryPolicy, after, next_action
+from models.values.states import (
+    FINAL_REPAYMENT_STATES,
+    OPEN_REPAYMENT_STATES,
+    RepaymentKind,
+    RepaymentState,
+)
+from worker.rules.repaying import (
+    DECLINED_OVERPAYMENT,
+    ProviderFacts,
+    RetryPolicy,
+    after,
+    next_action,
+)
 
 S, Kind = RepaymentState, OutcomeKind
 HOUR = timedelta(hours=1)
@@ -35,9 +46,10 @@ def action_of(
     cash: int = 100,
     can_look_up: bool = True,
     splits: bool = False,
+    amount: int = 10**12,
 ) -> Action:
     facts = ProviderFacts(LIFETIME, can_look_up, splits)
-    due = DueRepayment(UUID(int=1), state, attempts, cash, age)
+    due = DueRepayment(UUID(int=1), state, attempts, cash, age, amount)
     return next_action(due, facts, ATTEMPTS_MAX, MARGIN)
 
 
@@ -82,7 +94,7 @@ def test_an_unknown_is_sent_again_only_while_the_longest_call_ends_before_the_ke
     age: timedelta, lifetime: timedelta, margin: timedelta, attempts: int, *, can_look_up: bool
 ) -> None:
     facts = ProviderFacts(lifetime, can_look_up, splits_debt_itself=False)
-    due = DueRepayment(UUID(int=1), S.UNKNOWN, attempts, 100, age)
+    due = DueRepayment(UUID(int=1), S.UNKNOWN, attempts, 100, age, 100)
     found = next_action(due, facts, ATTEMPTS_MAX, margin)
     if found is Action.SEND:
         assert age + margin < lifetime
@@ -130,7 +142,11 @@ POLICY = RetryPolicy()
 
 def test_the_table_of_outcomes_is_complete() -> None:
     assert set(STATES) == set(product(OPEN_REPAYMENT_STATES, OutcomeKind))
-    assert set(OPEN_REPAYMENT_STATES) | set(FINAL_REPAYMENT_STATES) == set(S) - {S.PARKED}
+    assert set(OPEN_REPAYMENT_STATES) | set(FINAL_REPAYMENT_STATES) == set(S) - {
+        S.PARKED,
+        S.HELD,
+        S.CANCELLED,
+    }
 
 
 @pytest.mark.parametrize(("before", "kind"), STATES, ids=[f"{b}-{k}" for b, k in STATES])
@@ -145,6 +161,46 @@ def test_an_outcome_makes_the_state_in_the_table_and_keeps_its_code(
         else:
             assert found.wait is not None
             assert POLICY.floor <= found.wait <= POLICY.ceiling
+
+
+@pytest.mark.parametrize("before", OPEN_REPAYMENT_STATES)
+def test_a_declined_overpayment_goes_to_a_person_and_is_no_refunds_decline(
+    before: RepaymentState,
+) -> None:
+    over = RepaymentKind.OVERPAYMENT
+    found = after(Outcome(Kind.DECLINED, "closed"), before, 1, POLICY, 0.5, over)
+    assert found == Transition(S.PARKED, code="closed")
+    unnamed = after(Outcome(Kind.DECLINED), before, 1, POLICY, 0.5, over)
+    assert unnamed.code == DECLINED_OVERPAYMENT
+    for kind in set(Kind) - {Kind.DECLINED}:
+        like = after(Outcome(kind), before, 1, POLICY, 0.5)
+        assert after(Outcome(kind), before, 1, POLICY, 0.5, over) == like
+
+
+@pytest.mark.parametrize("state", OPEN_REPAYMENT_STATES)
+@pytest.mark.parametrize("attempts", [0, ATTEMPTS_MAX])
+def test_a_chargeback_is_never_sent_whatever_else_is_stored(
+    state: RepaymentState, attempts: int
+) -> None:
+    due = DueRepayment(
+        UUID(int=1), state, attempts, 100, timedelta(0), 100, RepaymentKind.CHARGEBACK
+    )
+    for splits in (True, False):
+        facts = ProviderFacts(LIFETIME, can_look_up=True, splits_debt_itself=splits)
+        assert next_action(due, facts, ATTEMPTS_MAX, MARGIN) is Action.NONE
+
+
+@pytest.mark.parametrize("splits", [True, False])
+def test_what_is_worth_nothing_goes_through_no_provider(*, splits: bool) -> None:
+    for state in OPEN_REPAYMENT_STATES:
+        assert action_of(state, None, cash=0, amount=0, splits=splits) is Action.NONE
+
+
+def test_a_provider_that_splits_the_debt_itself_is_sent_all() -> None:
+    splitting = ProviderFacts(LIFETIME, can_look_up=True, splits_debt_itself=True)
+    asking = ProviderFacts(LIFETIME, can_look_up=True, splits_debt_itself=False)
+    assert splitting.amount_to_send(100, 40) == 100
+    assert asking.amount_to_send(100, 40) == 40
 
 
 def test_only_a_settlement_settles_and_only_a_decline_declines() -> None:

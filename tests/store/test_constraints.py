@@ -15,6 +15,12 @@ from worker.steps.accepting import accept_requests
 from worker.steps.closing import close_payout
 from worker.steps.handling import handle_requests
 
+_CREDIT = (
+    "WITH c AS (INSERT INTO credit_records (merchant_id, number, repayment_id, capture_pk,"
+    " currency, amount_minor, tender_minor, tax_minor) SELECT merchant_id, {number}, {repayment},"
+    " capture_pk, currency, amount_minor, 0, {tax} FROM credit_records RETURNING id, amount_minor)"
+    " INSERT INTO credit_taxes SELECT id, 0, amount_minor, {tax} FROM c"
+)
 OVERPAYMENTS = {
     "reserve more of a line than captured": "UPDATE captured_lines SET reserved_amount_minor = 68",
     "refund more of a line than captured": "UPDATE captured_lines SET refunded_amount_minor = 101",
@@ -66,6 +72,30 @@ OVERPAYMENTS = {
     "change a deduction": "UPDATE deductions SET amount_minor = 1",
     "change a decision": "UPDATE refund_requests SET decision = 'refused'",
     "change what a refund takes": "UPDATE refund_lines SET amount_minor = 1",
+    "change a credit record": "UPDATE credit_records SET tax_minor = 0",
+    "delete a credit record": "DELETE FROM credit_taxes",
+    "credit a repayment twice": _CREDIT.format(number=2, repayment="repayment_id", tax=7),
+    "give a credit number twice": _CREDIT.format(number=1, repayment="gen_random_uuid()", tax=7),
+    "credit more than its taxes": "INSERT INTO credit_taxes"
+    " SELECT id, 2500, 1, 0 FROM credit_records",
+    "credit without taxes": "INSERT INTO credit_records (merchant_id, number, repayment_id,"
+    " capture_pk, currency, amount_minor, tender_minor, tax_minor)"
+    " SELECT merchant_id, 9, gen_random_uuid(), capture_pk, currency, 1, 0, 0 FROM credit_records",
+    "number credits backwards": "UPDATE credit_counters SET last_number = 0",
+    "forget how far credits are numbered": "DELETE FROM credit_counters",
+    "cancel without a reason": "UPDATE refunds SET state = 'cancelled'",
+    "keep less than nothing as a fee": "UPDATE repayments SET fee_minor = -1",
+    "tax a fee above itself": "UPDATE repayments SET fee_minor = 5, fee_tax_minor = 6",
+    "overpay without a source": "UPDATE repayments SET kind = 'overpayment'",
+    "hold a repayment that is scheduled": "UPDATE repayments SET state = 'held',"
+    " next_attempt_at = now()",
+    "let an open repayment wait for ever": "UPDATE repayments SET state = 'due'",
+    "dispute nothing": "INSERT INTO disputes (merchant_id, dispute_id, order_pk, state,"
+    " amount_minor) SELECT 'm', 'd', id, 'open', 0 FROM orders",
+    "hold for a dispute that is not there": "INSERT INTO holds (refund_id, kind)"
+    " SELECT id, 'dispute' FROM refunds",
+    "say an order is worth less than was captured of it": "UPDATE captures"
+    " SET order_amount_minor = 99",
 }
 
 
