@@ -1,13 +1,20 @@
 """The Celery application. Its settings are in celeryconfig.py, its tasks in the package tasks."""
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutdown,
+)
 
 from worker.database import dispose_engines, engine, explain
 from worker.log import configure_logging
 from worker.migrating import require_migrated
 from worker.policy.reading import read_policy
 from worker.settings import settings
+from worker.steps.attempting import drain
 
 app = Celery("refund-worker", config_source="celeryconfig")
 
@@ -27,6 +34,13 @@ def _check(**_: object) -> None:
         raise SystemExit(f"the worker does not start: {explain(error) or error}") from error
     # No connection may be open when the pool forks.
     dispose_engines()
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+@worker_shutdown.connect  # type: ignore[untyped-decorator]  # as above
+def _finish_calls(**_: object) -> None:
+    # Calls that outlast their batch are not cut in two: they end within half a lease and a call.
+    drain(settings().lease_seconds)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     database_url: Annotated[SecretStr | None, Field(validation_alias="DATABASE_URL")] = None
     redis_url: Annotated[SecretStr | None, Field(validation_alias="REDIS_URL")] = None
 
+    transport: Literal["safe", "stock"] = "safe"
+    """How messages are taken from Redis: by processing lists, or as kombu does by itself."""
+
     data_dir: Path = Path(".local")
     """Where embedded servers keep their files when neither URL is set."""
 
@@ -38,6 +41,9 @@ class Settings(BaseSettings):
 
     calls_at_once: Annotated[int, Field(ge=1, le=200)] = 16
     """How many provider calls one process makes at the same time."""
+
+    patience_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """How long a batch waits for its providers; slower calls go on by themselves."""
 
     lease_seconds: Annotated[float, Field(gt=0, le=3600)] = 90.0
     """How long a claimed repayment is its claimer's. Longer than a batch's calls can take."""

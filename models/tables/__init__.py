@@ -2,7 +2,9 @@
 
 from models.tables import (
     captures,
+    cases,
     crediting,
+    gates,
     holds,
     inbox,
     instructions,
@@ -18,7 +20,9 @@ from models.tables.metadata import metadata
 
 __all__ = [
     "captures",
+    "cases",
     "crediting",
+    "gates",
     "holds",
     "inbox",
     "instructions",

@@ -15,7 +15,8 @@ from sqlalchemy import (
     Uuid,
 )
 
-from models.tables.metadata import key, metadata, minor, moment, text
+from models.tables.metadata import key, metadata, minor, moment, one_of, text
+from models.values.states import CreditKind
 
 credit_counters = Table(
     "credit_counters",
@@ -31,7 +32,8 @@ credit_records = Table(
     text("merchant_id"),
     Column("number", BigInteger, nullable=False),
     # The refund's repayment on the capture: the lines are those of refund_lines.
-    Column("repayment_id", Uuid, ForeignKey("repayments.id"), nullable=False, unique=True),
+    Column("repayment_id", Uuid, ForeignKey("repayments.id"), nullable=False),
+    text("kind", server_default="credit"),
     # The invoice that it corrects.
     Column("capture_pk", BigInteger, ForeignKey("captures.id"), nullable=False, index=True),
     text("currency"),
@@ -41,6 +43,8 @@ credit_records = Table(
     minor("tax_minor"),
     moment("issued_at", now=True),
     UniqueConstraint("merchant_id", "number"),
+    UniqueConstraint("repayment_id", "kind"),
+    one_of("kind", CreditKind),
     CheckConstraint("number > 0", name="number"),
     CheckConstraint("amount_minor >= 0 AND tender_minor >= 0", name="amount"),
 )

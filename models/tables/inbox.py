@@ -1,6 +1,15 @@
 """Messages that could not become what they asked for: parked ones and refused conflicts."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from models.tables.metadata import key, metadata, moment, text
@@ -24,7 +33,11 @@ parked_messages = Table(
     moment("first_seen_at", now=True),
     moment("last_seen_at", now=True),
     moment("deadline_at"),
+    # When it was handled after all, or given up, and what came of it.
+    moment("closed_at", nullable=True),
+    Column("resolution", Text, nullable=True),
     UniqueConstraint("task", "code", "sha256"),
+    CheckConstraint("(closed_at IS NULL) = (resolution IS NULL)", name="closed"),
 )
 
 refused_messages = Table(

@@ -1,6 +1,6 @@
 """Payouts and the deductions that refunds take off them.
 
-settlement = sales - returns - repaid debt + new debt, and never negative.
+settlement = sales - returns + reversals - repaid debt + new debt, and never negative.
 """
 
 from sqlalchemy import (
@@ -30,6 +30,7 @@ payouts = Table(
     # Totals are zero while the payout is open and never change once it is closed.
     minor("sales_minor", default=0),
     minor("returns_minor", default=0),
+    minor("reversals_minor", default=0),
     minor("opening_debt_minor", default=0),
     minor("repaid_debt_minor", default=0),
     minor("new_debt_minor", default=0),
@@ -38,13 +39,15 @@ payouts = Table(
     one_of("state", PayoutState),
     CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed"),
     CheckConstraint(
-        "sales_minor >= 0 AND returns_minor >= 0 AND opening_debt_minor >= 0"
+        "sales_minor >= 0 AND returns_minor >= 0 AND reversals_minor >= 0"
+        " AND opening_debt_minor >= 0"
         " AND repaid_debt_minor >= 0 AND new_debt_minor >= 0 AND closing_debt_minor >= 0"
         " AND settlement_minor >= 0",
         name="not_negative",
     ),
     CheckConstraint(
-        "settlement_minor = sales_minor - returns_minor - repaid_debt_minor + new_debt_minor",
+        "settlement_minor = sales_minor - returns_minor + reversals_minor - repaid_debt_minor"
+        " + new_debt_minor",
         name="settlement",
     ),
     CheckConstraint(
@@ -67,11 +70,14 @@ deductions = Table(
     key(),
     Column("refund_id", Uuid, ForeignKey("refunds.id"), nullable=False),
     text("kind"),
+    # The reversed repayment; empty for the refund's own deduction.
+    text("source", server_default=""),
     Column("payout_id", BigInteger, ForeignKey("payouts.id"), nullable=False, index=True),
     minor("amount_minor"),
     moment("posted_at", now=True),
     # Idempotency key 4 of 4: the deduction.
-    UniqueConstraint("refund_id", "kind"),
+    UniqueConstraint("refund_id", "kind", "source"),
+    CheckConstraint("(kind = 'reversal') = (source <> '')", name="source"),
     one_of("kind", DeductionKind),
     CheckConstraint("amount_minor > 0", name="amount"),
 )

@@ -43,6 +43,12 @@ repayments = Table(
     Column("generation", Integer, nullable=False, server_default="1"),
     text("state"),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    # Attempts that count no longer, since a person let it be tried again.
+    Column("attempts_forgiven", Integer, nullable=False, server_default="0"),
+    # What went wrong with the last attempt: decides when and how often to try again.
+    Column("error", Text, nullable=True),
+    # The state in which it was set aside, and to which a person's retry brings it back.
+    Column("parked_from", Text, nullable=True),
     # The fencing token: every change names the token that it claimed the repayment with.
     Column("fence", BigInteger, nullable=False, server_default="0"),
     # When it may be claimed. A claim moves it to the end of its lease: one column, one condition.
@@ -54,6 +60,9 @@ repayments = Table(
     UniqueConstraint("refund_id", "capture_pk", "source"),
     one_of("state", RepaymentState),
     one_of("kind", RepaymentKind),
+    CheckConstraint("(state = 'parked') = (parked_from IS NOT NULL)", name="parked"),
+    CheckConstraint(f"parked_from IN ({_OPEN})", name="parked_from"),
+    CheckConstraint("attempts_forgiven BETWEEN 0 AND attempts", name="forgiven"),
     CheckConstraint("(kind = 'overpayment') = (source <> '')", name="source"),
     CheckConstraint("fee_minor >= 0 AND fee_tax_minor BETWEEN 0 AND fee_minor", name="fee"),
     CheckConstraint("gift_card_minor >= 0 AND store_credit_minor >= 0", name="tenders"),

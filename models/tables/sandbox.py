@@ -22,7 +22,7 @@ movements = Table(
     text("state"),
     Column("code", Text, nullable=True),
     moment("created_at", now=True),
-    CheckConstraint("state IN ('settled', 'pending', 'declined')", name="state"),
+    CheckConstraint("state IN ('settled', 'pending', 'declined', 'reversed')", name="state"),
     CheckConstraint("amount_minor > 0", name="amount"),
     schema=SCHEMA,
 )

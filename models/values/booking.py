@@ -31,6 +31,7 @@ class PayoutTotals:
 
     sales_minor: int
     returns_minor: int
+    reversals_minor: int
     opening_debt_minor: int
     repaid_debt_minor: int
     new_debt_minor: int

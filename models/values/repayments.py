@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from models.values.states import RepaymentKind, RepaymentState
+from models.values.retries import ErrorClass
+from models.values.states import NewsKind, RepaymentKind, RepaymentState
 
 
 class Action(StrEnum):
@@ -38,7 +39,8 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """A provider's answer in our words.
 
-    `evidence` is what the provider said, redacted; `retry_after` its wish for the next attempt.
+    `evidence` is what the provider said, redacted; `retry_after` its wish for the next attempt;
+    `error` decides when to try again.
     """
 
     kind: OutcomeKind
@@ -46,6 +48,7 @@ class Outcome:
     provider_refund_id: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
     retry_after: timedelta | None = None
+    error: ErrorClass | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class DueRepayment:
     """A due repayment before its next action is decided. Times are by the database's clock.
 
     `cash_minor` of `amount_minor` goes back as money, the rest reduces the customer's debt.
+    `error` is what went wrong with the attempt before.
     """
 
     repayment_id: UUID
@@ -100,6 +104,7 @@ class DueRepayment:
     since_first_sent: timedelta | None
     amount_minor: int
     kind: RepaymentKind = RepaymentKind.REFUND
+    error: ErrorClass | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +114,19 @@ class Transition:
     state: RepaymentState
     wait: timedelta | None = None
     code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a provider tells later of a repayment, named by our key or by its own id.
+
+    `event_id` names the news: the same again is the same news.
+    """
+
+    provider: str
+    event_id: str
+    kind: NewsKind
+    key: str | None = None
+    provider_refund_id: str | None = None
+    code: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)

@@ -58,7 +58,7 @@ class RefundState(StrEnum):
     """The life of a refund: accepted, repaid, deducted; or failed when nothing could be repaid.
 
     A held one is reserved and waits for a person, for goods or for a dispute. A cancelled one was
-    given up before its provider was called.
+    given up before its provider was called. A reversed one had been repaid, and all came back.
     """
 
     HELD = "held"
@@ -67,6 +67,7 @@ class RefundState(StrEnum):
     DEDUCTED = "deducted"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    REVERSED = "reversed"
 
 
 class HoldKind(StrEnum):
@@ -124,6 +125,8 @@ class RepaymentState(StrEnum):
     """Given up before the provider was called; what was reserved is free again."""
     PARKED = "parked"
     """Set aside for a person. The money stays reserved."""
+    REVERSED = "reversed"
+    """It had settled and failed later: the money came back."""
 
 
 OPEN_REPAYMENT_STATES = (RepaymentState.DUE, RepaymentState.UNKNOWN, RepaymentState.PENDING)
@@ -144,6 +147,8 @@ class DeductionKind(StrEnum):
     """Why a payout is reduced. One deduction a refund and kind."""
 
     REFUND = "refund"
+    REVERSAL = "reversal"
+    """The refund was reversed: the payout gets it back."""
 
 
 class Account(StrEnum):
@@ -179,7 +184,39 @@ class EntryKind(StrEnum):
     OVERPAYMENT = "overpayment"
     """What had reduced a debt went back as money, since the debt was paid all the same."""
     DEDUCTION = "deduction"
+    REPAYMENT_REVERSAL = "repayment_reversal"
+    DEDUCTION_REVERSAL = "deduction_reversal"
     PAYOUT = "payout"
+
+
+class CreditKind(StrEnum):
+    """What a credit record does to the invoice that it refers to."""
+
+    CREDIT = "credit"
+    REVERSAL = "reversal"
+    """It takes an earlier credit record back, since its refund was reversed."""
+
+
+class CaseKind(StrEnum):
+    """Why a person is asked."""
+
+    PARKED = "parked"
+    """A repayment cannot go on by itself."""
+    REVERSED = "reversed"
+    """A repayment failed after it had settled: the customer must be paid another way."""
+    CONTRADICTION = "contradiction"
+    """A provider tells what does not fit what is stored."""
+    PAID_TWICE = "paid_twice"
+    """A refund and a chargeback have both paid."""
+
+
+class NewsKind(StrEnum):
+    """What a provider tells of a repayment later."""
+
+    SETTLED = "settled"
+    DECLINED = "declined"
+    REVERSED = "reversed"
+    """It had settled, and the money came back."""
 
 
 class Topic(StrEnum):
@@ -194,5 +231,6 @@ class Topic(StrEnum):
     DEDUCTED = "refund.deducted"
     FAILED = "refund.failed"
     OVERPAYMENT_REPAID = "refund.overpayment_repaid"
+    REVERSED = "refund.reversed"
     DISPUTED = "refund.disputed"
     PARKED = "refund.parked"

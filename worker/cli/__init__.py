@@ -6,6 +6,7 @@ import typer
 
 from worker.cli import (
     captures,
+    casework,
     crediting,
     demo,
     instructions,
@@ -44,6 +45,10 @@ app.command("approve")(instructions.approve)
 app.command("deny")(instructions.deny)
 app.command("cancel")(instructions.cancel)
 app.command("received")(instructions.received)
+app.command("parked")(casework.parked)
+app.command("retry")(casework.retry)
+app.command("resolve")(casework.resolve)
+app.command("unpark")(casework.unpark)
 app.add_typer(instructions.disputes, name="disputes")
 app.command("credits")(crediting.credit_records)
 app.command("report")(report.report)

@@ -63,10 +63,10 @@ def payouts_table(found: list[dict[str, Any]], merchant: str) -> Table:
     table = Table(title=f"Payouts of merchant {merchant}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("no", "in", "state"):
         table.add_column(name, no_wrap=True)
-    for name in ("sales", "returns", "old debt", "new debt", "settlement"):
+    for name in ("sales", "returns", "reversals", "old debt", "new debt", "settlement"):
         table.add_column(name, justify="right", no_wrap=True)
     for payout in found:
-        amounts = ["sales_minor", "returns_minor"]
+        amounts = ["sales_minor", "returns_minor", "reversals_minor"]
         if payout["state"] != "open":
             amounts += ["opening_debt_minor", "closing_debt_minor", "settlement_minor"]
         table.add_row(

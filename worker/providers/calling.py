@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from models.values.repayments import Action, Claim, Outcome, OutcomeKind
+from models.values.retries import ErrorClass
 from worker.providers.contract import BatchProvider, Provider
 from worker.providers.registry import provider_named
 from worker.settings import settings
@@ -43,7 +44,8 @@ def _call_provider(
         provider = provider_named(name)
     except Exception as error:  # noqa: BLE001 - nothing was sent, whatever the adapter's fault
         log.warning("provider.unavailable", provider=name, error=type(error).__name__)
-        return [Outcome(OutcomeKind.NOT_SENT, code="provider_unavailable")] * len(claims)
+        gone = Outcome(OutcomeKind.NOT_SENT, code="provider_unavailable", error=ErrorClass.NETWORK)
+        return [gone] * len(claims)
     outcomes: dict[int, Outcome] = {}
     if isinstance(provider, BatchProvider):
         together = [
@@ -76,7 +78,7 @@ def _send_batch(provider: BatchProvider, claims: Sequence[Claim]) -> Sequence[Ou
 
 def _call_one(provider: Provider, claim: Claim, deadline_seconds: float) -> Outcome:
     if time.monotonic() > deadline_seconds:
-        return Outcome(OutcomeKind.NOT_SENT, code="no_time_left")
+        return Outcome(OutcomeKind.NOT_SENT, code="no_time_left", error=ErrorClass.IN_PROGRESS)
     call = provider.repay if claim.action is Action.SEND else provider.look_up
     try:
         return call(claim.order)
@@ -91,4 +93,9 @@ def _unknown(provider: Provider, error: Exception) -> Outcome:
     log.warning(
         "provider.unknown_outcome", provider=provider.name, code=code, error=type(error).__name__
     )
-    return Outcome(OutcomeKind.UNKNOWN, code=code, evidence={"error": type(error).__name__})
+    return Outcome(
+        OutcomeKind.UNKNOWN,
+        code=code,
+        evidence={"error": type(error).__name__},
+        error=ErrorClass.TIMEOUT if timed_out else ErrorClass.PROVIDER_ERROR,
+    )

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
+from models.values.gates import RateLimit
 from models.values.policies import FeeSupport
 from models.values.repayments import Outcome, RepaymentOrder
+from models.values.retries import EXPONENTIAL, RetryProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class Capabilities:
     time that it promises, or less. With `splits_debt_itself` it is sent the whole amount and
     itself repays what was paid and reduces what is owed (Klarna). `return_fees` says when a fee
     may be kept of a refund. With `amounts_unallocated` bare amounts are to be sent without lines.
+    `retries` says when to try again after which error, `rate_limit` how many calls a merchant may
+    make.
     """
 
     key_lifetime: timedelta
@@ -24,6 +28,8 @@ class Capabilities:
     splits_debt_itself: bool = False
     return_fees: FeeSupport = FeeSupport.NONE
     amounts_unallocated: bool = False
+    retries: RetryProfile = EXPONENTIAL
+    rate_limit: RateLimit | None = None
 
 
 @runtime_checkable

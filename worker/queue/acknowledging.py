@@ -8,11 +8,13 @@ import structlog
 from kombu.transport.redis import QoS as RedisQoS
 from kombu.transport.virtual import QoS as VirtualQoS
 
+from worker.queue.transport.quality import QoS as SafeQoS
+
 log = structlog.get_logger()
 
 
 def acknowledge(messages: Iterable[Any]) -> None:
-    """Acknowledge kombu messages; on Redis all of one channel in one transaction.
+    """Acknowledge kombu messages; on Redis all of one channel in one round trip.
 
     A connection that broke meanwhile is not an error: the broker delivers these messages again,
     and they are answered with what is stored.
@@ -24,7 +26,11 @@ def acknowledge(messages: Iterable[Any]) -> None:
     for of_channel in by_channel.values():
         channel = of_channel[0].channel
         try:
-            if channel is not None and type(channel.qos) is RedisQoS:
+            if channel is not None and isinstance(channel.qos, SafeQoS):
+                channel.qos.acknowledge(message.delivery_tag for message in of_channel)
+                for message in of_channel:
+                    message._state = "ACK"
+            elif channel is not None and type(channel.qos) is RedisQoS:
                 _acknowledge_on_redis(channel.qos, of_channel)
             else:
                 for message in of_channel:

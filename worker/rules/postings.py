@@ -118,6 +118,14 @@ def deduction(
     )
 
 
+def reversal(entry: Entry | None, kind: EntryKind, source: str) -> Entry | None:
+    """The mirror of an entry: what was booked is never changed, only taken back."""
+    if entry is None:
+        return None
+    postings = tuple(Posting(one.account, -one.amount_minor) for one in entry.postings)
+    return Entry(kind, source, entry.merchant_id, entry.currency, postings)
+
+
 def payout(payout_id: int, merchant_id: str, currency: str, totals: PayoutTotals) -> Entry | None:
     """A closed payout: the balance is paid out, or carried forward as debt."""
     return _entry(
@@ -125,7 +133,7 @@ def payout(payout_id: int, merchant_id: str, currency: str, totals: PayoutTotals
         f"payout:{payout_id}",
         merchant_id,
         currency,
-        merchant_payable=totals.sales_minor - totals.returns_minor,
+        merchant_payable=totals.sales_minor - totals.returns_minor + totals.reversals_minor,
         merchant_debt=totals.new_debt_minor - totals.repaid_debt_minor,
         bank=-totals.settlement_minor,
     )

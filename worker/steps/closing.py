@@ -22,7 +22,8 @@ def _close(connection: Connection, merchant_id: str, currency: str) -> PayoutTot
     payout_id = payouts.claim_open_payout(connection, key)
     if payout_id is None:
         return None
-    totals = rules.total(*payouts.content_of(connection, payout_id, key))
+    sales, returns, reversals, debt = payouts.content_of(connection, payout_id, key)
+    totals = rules.total(sales, returns, debt, reversals)
     payouts.close(connection, payout_id, totals)
     ledger.post(connection, [postings.payout(payout_id, merchant_id, currency, totals)])
     payouts.lock_open_payouts(connection, {key})

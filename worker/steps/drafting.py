@@ -1,7 +1,7 @@
 """What a batch of decided requests comes to, row by row, and storing it in a few statements."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -24,10 +24,13 @@ from models.values.states import (
 from worker.errors import RaceLostError
 from worker.settings import settings
 from worker.steps.answers import Answer, accepted
+from worker.steps.attempting import busy_providers
 from worker.steps.deciding import HoldRow
 from worker.steps.facts import facts_of
+from worker.steps.gating import Turnstile
 from worker.store import captures, holds, inbox, outbox, refunds, repayments, requests
 
+BUSY_WAIT = timedelta(seconds=1)
 FIRST_ATTEMPT = 1
 FIRST_FENCE = 1
 FIRST_GENERATION = 1
@@ -153,8 +156,10 @@ def _add_share(
     action = Action.SEND if called and kind is RepaymentKind.REFUND else Action.NONE
     key = provider_key_of(repayment_id, FIRST_GENERATION)
     batch.shares.append(share)
+    state = RepaymentState.HELD if held else RepaymentState.UNKNOWN
+    lease = None if held else timedelta(seconds=settings().lease_seconds)
     batch.new_repayments.append(
-        repayments.NewRepayment(repayment_id, refund_id, share, key, action, kind, held)
+        repayments.NewRepayment(repayment_id, refund_id, share, key, action, kind, state, lease)
     )
     batch.line_rows.extend(
         (
@@ -206,10 +211,35 @@ def store_batch(connection: Connection, batch: Batch) -> None:
     if requests.insert_requests(connection, batch.request_rows) != len(batch.request_rows):
         raise RaceLostError("a request was stored by another transaction")
     captures.reserve(connection, batch.shares)
-    repayments.insert_repayments(
-        connection, batch.new_repayments, timedelta(seconds=settings().lease_seconds)
-    )
+    _put_off(connection, batch)
+    repayments.insert_repayments(connection, batch.new_repayments)
     refunds.insert_refund_lines(connection, batch.line_rows)
     holds.insert_holds(connection, batch.hold_rows)
     inbox.insert_refused(connection, batch.conflicts)
     outbox.insert_events(connection, batch.events)
+
+
+def _put_off(connection: Connection, batch: Batch) -> None:
+    """What its provider does not take now is stored as due, for the sweep, and not claimed."""
+    sent = [claim for claim in batch.claims if claim.action is Action.SEND]
+    busy = busy_providers()
+    turnstile = Turnstile(
+        connection,
+        ((one.provider, one.order.merchant_id) for one in sent if one.provider not in busy),
+    )
+    waits: dict[UUID, timedelta] = {}
+    for claim in sent:
+        if claim.provider in busy:
+            waits[claim.repayment_id] = BUSY_WAIT
+            continue
+        retry_at = turnstile.retry_at((claim.provider, claim.order.merchant_id))
+        if retry_at is not None:
+            waits[claim.repayment_id] = max(retry_at - turnstile.now, timedelta(0))
+    if waits:
+        batch.claims = [one for one in batch.claims if one.repayment_id not in waits]
+        batch.new_repayments = [
+            replace(one, state=RepaymentState.DUE, wait=waits[one.repayment_id])
+            if one.repayment_id in waits
+            else one
+            for one in batch.new_repayments
+        ]

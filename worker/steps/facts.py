@@ -21,4 +21,6 @@ def facts_of(provider: str) -> ProviderFacts:
         capabilities.splits_debt_itself,
         capabilities.return_fees,
         capabilities.amounts_unallocated,
+        capabilities.retries,
+        capabilities.rate_limit,
     )

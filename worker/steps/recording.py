@@ -15,14 +15,17 @@ from sqlalchemy.exc import IntegrityError
 
 from models.values.booking import Entry
 from models.values.repayments import Claim, Outcome, OutcomeKind
-from models.values.states import DeductionKind, LineType, RepaymentState, Topic
+from models.values.states import CaseKind, DeductionKind, LineType, RepaymentState, Topic
 from worker.database import constraint_of, transact
 from worker.rules import postings
-from worker.rules.repaying import RetryPolicy, after
+from worker.rules.repaying import after
 from worker.settings import settings
+from worker.steps.facts import facts_of
+from worker.steps.gating import note_outcomes
 from worker.steps.overpaid import repay_overpaid
 from worker.store import (
     captures,
+    cases,
     crediting,
     ledger,
     orders,
@@ -64,9 +67,9 @@ def record_outcomes(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> int
 
 def to_record(claim: Claim, outcome: Outcome) -> repayments.ToRecord:
     """The outcome with the state that it makes of its repayment."""
-    policy = RetryPolicy(attempts_max=settings().attempts_max)
     chance = random.random()  # noqa: S311 - jitter is no secret
-    transition = after(outcome, claim.before, claim.attempt, policy, chance, claim.kind)
+    profile = facts_of(claim.provider).retries
+    transition = after(outcome, claim.before, claim.attempt, profile, chance, claim.kind)
     return repayments.ToRecord(
         claim,
         outcome,
@@ -90,11 +93,37 @@ def record_in(connection: Connection, rows: Sequence[repayments.ToRecord]) -> in
     captures.add_fee_lines(connection, [one.repayment_id for one in of_refunds if one.fee_minor])
     ledger.post(connection, _entries(rows, settled))
     finish(connection, [*settled_ids, *declined_ids])
+    _ask_persons(connection, rows, recorded)
     outbox.insert_events(connection, _other_events(rows, recorded))
+    note_outcomes(connection, [(row.claim, row.outcome) for row in rows])
     repay_overpaid(connection, {one.capture_pk for one in of_refunds if one.reduced_debt})
     # Last, since it locks the merchants' counters until the commit.
     crediting.issue(connection, settled_ids)
     return len(recorded)
+
+
+def _ask_persons(
+    connection: Connection,
+    rows: Sequence[repayments.ToRecord],
+    recorded: Sequence[repayments.Recorded],
+) -> None:
+    by_id = {row.claim.repayment_id: row for row in rows}
+    cases.open_cases(
+        connection,
+        [
+            cases.NewCase(
+                CaseKind.PARKED,
+                by_id[one.repayment_id].claim.order.merchant_id,
+                one.refund_id,
+                one.repayment_id,
+                by_id[one.repayment_id].code or "",
+                "the provider's answer needs a person",
+            )
+            for one in recorded
+            if one.state is RepaymentState.PARKED
+        ],
+        settings().parked_deadline_hours,
+    )
 
 
 def _entries(
@@ -132,6 +161,7 @@ def finish(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
             (
                 refund.refund_id,
                 str(DeductionKind.REFUND),
+                "",
                 open_payouts[refund.merchant_id, refund.currency],
                 refund.settled_minor,
             )

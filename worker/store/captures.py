@@ -207,6 +207,36 @@ _RELEASE = (
 )
 
 
+_UNSETTLE = (
+    text(
+        "UPDATE captured_lines l SET refunded_quantity = refunded_quantity - s.quantity,"
+        " refunded_amount_minor = refunded_amount_minor - s.amount,"
+        " refunded_tax_minor = refunded_tax_minor - s.tax,"
+        " refunded_discount_minor = refunded_discount_minor - s.discount" + _TAKEN_LINES
+    ),
+    text(
+        "UPDATE captures c SET refunded_minor = refunded_minor - s.amount,"
+        " cash_minor = cash_minor - s.cash" + _TAKEN_CAPTURES
+    ),
+    # No fee was kept after all. What of it was given back already stays given back.
+    text("""
+        UPDATE captured_lines l SET
+            captured_amount_minor = reserved_amount_minor + refunded_amount_minor,
+            captured_tax_minor = reserved_tax_minor + refunded_tax_minor
+        FROM repayments r
+        WHERE r.id = ANY(CAST(:repayments AS uuid[])) AND r.fee_minor > 0
+          AND l.capture_pk = r.capture_pk AND l.line_id = :prefix || r.refund_id
+    """),
+)
+
+
+def unsettle(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
+    """Give back what these settled repayments refunded, since they were reversed."""
+    bound = {"repayments": list(repayment_ids), "prefix": RETURN_FEE_PREFIX}
+    for statement in _UNSETTLE if repayment_ids else ():
+        execute(connection, statement, bound)
+
+
 def settle(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
     """Turn what these repayments reserved into refunded. The orders are locked by the caller."""
     for statement in _SETTLE if repayment_ids else ():

@@ -2,42 +2,79 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from models.values.repayments import Action, Claim, DueRepayment, RepaymentOrder
+from models.values.retries import ErrorClass
 from models.values.states import RefundKind, RepaymentKind, RepaymentState
 from worker.arrays import execute
 from worker.store.repayments import insert_attempts
 
+# One whose last attempt was never heard of may have killed its worker: it is taken up alone.
 _LOCK_DUE = text("""
-    SELECT id, state, attempts, cash_minor, now() - first_sent_at, amount_minor, kind, provider
-    FROM repayments
-    WHERE state IN ('due', 'unknown', 'pending') AND next_attempt_at <= now()
-    ORDER BY next_attempt_at LIMIT :at_most
-    FOR UPDATE SKIP LOCKED
+    SELECT r.id, r.state, r.attempts - r.attempts_forgiven, r.cash_minor, now() - r.first_sent_at,
+           r.amount_minor, r.kind, r.error, r.provider, f.merchant_id
+    FROM repayments r JOIN refunds f ON f.id = r.refund_id
+    WHERE r.state IN ('due', 'unknown', 'pending') AND r.next_attempt_at <= now()
+      AND r.provider <> ALL(CAST(:busy AS text[]))
+      AND EXISTS (SELECT FROM attempts a WHERE a.repayment_id = r.id AND a.number = r.attempts
+                  AND a.outcome IS NULL) = :suspect
+    ORDER BY r.next_attempt_at LIMIT :at_most
+    FOR UPDATE OF r SKIP LOCKED
 """)
 
 
-def lock_due(connection: Connection, at_most: int) -> list[tuple[DueRepayment, str]]:
-    """Lock due repayments that no one else is claiming, with their providers."""
+@dataclass(frozen=True, slots=True)
+class LockedDue:
+    """A due repayment, locked, with whose provider is to be called for whom."""
+
+    due: DueRepayment
+    provider: str
+    merchant_id: str
+
+
+def lock_due(
+    connection: Connection, at_most: int, *, busy: Sequence[str] = (), suspect: bool = False
+) -> list[LockedDue]:
+    """Lock due repayments that no one else is claiming, but none of providers that are busy.
+
+    With `suspect` only those whose last attempt ended with nothing recorded, else only the others.
+    """
+    bound = {"at_most": at_most, "busy": list(busy), "suspect": suspect}
     return [
-        (
+        LockedDue(
             DueRepayment(
-                row[0],
-                RepaymentState(row[1]),
-                row[2],
-                row[3],
-                row[4],
-                row[5],
-                RepaymentKind(row[6]),
+                repayment_id=row[0],
+                state=RepaymentState(row[1]),
+                attempts=row[2],
+                cash_minor=row[3],
+                since_first_sent=row[4],
+                amount_minor=row[5],
+                kind=RepaymentKind(row[6]),
+                error=ErrorClass(row[7]) if row[7] else None,
             ),
-            row[7],
+            row[8],
+            row[9],
         )
-        for row in execute(connection, _LOCK_DUE, {"at_most": at_most})
+        for row in execute(connection, _LOCK_DUE, bound)
     ]
+
+
+_POSTPONE = text("""
+    UPDATE repayments r SET next_attempt_at = greatest(u.at, now())
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:times AS timestamptz[])) AS u(id, at)
+    WHERE r.id = u.id
+""")
+
+
+def postpone_locked(connection: Connection, picked: Sequence[tuple[UUID, datetime]]) -> None:
+    """Put locked repayments off that their provider does not take now. No attempt is counted."""
+    if picked:
+        bound = {"ids": [one[0] for one in picked], "times": [one[1] for one in picked]}
+        execute(connection, _POSTPONE, bound)
 
 
 _CLAIM = text("""
@@ -123,11 +160,11 @@ def claim_locked(
 
 
 _PARK = text("""
-    UPDATE repayments r SET state = 'parked', next_attempt_at = NULL, code = u.code,
-                            fence = r.fence + 1
+    UPDATE repayments r SET parked_from = r.state, state = 'parked', next_attempt_at = NULL,
+                            code = u.code, fence = r.fence + 1
     FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[])) AS u(id, code), refunds f
     WHERE r.id = u.id AND f.id = r.refund_id
-    RETURNING r.refund_id, f.merchant_id, u.code
+    RETURNING r.id, r.refund_id, f.merchant_id, u.code
 """)
 
 
@@ -135,6 +172,7 @@ _PARK = text("""
 class Parked:
     """A refund one of whose repayments was set aside, with the reason's code."""
 
+    repayment_id: UUID
     refund_id: UUID
     merchant_id: str
     code: str

@@ -20,7 +20,8 @@ _ISSUE = text("""
                  AS place
         FROM repayments r JOIN refunds f ON f.id = r.refund_id
         WHERE r.id = ANY(CAST(:repayments AS uuid[]))
-          AND NOT EXISTS (SELECT FROM credit_records c WHERE c.repayment_id = r.id)
+          AND NOT EXISTS (SELECT FROM credit_records c
+                          WHERE c.repayment_id = r.id AND c.kind = 'credit')
     ), counted AS (
         INSERT INTO credit_counters AS c (merchant_id, last_number)
         SELECT merchant_id, count(*) FROM fresh GROUP BY merchant_id ORDER BY merchant_id
@@ -63,8 +64,36 @@ def issue(connection: Connection, repayment_ids: Sequence[UUID]) -> None:
         execute(connection, _ISSUE, {"repayments": list(repayment_ids)})
 
 
+_REVERSE = text("""
+    WITH counted AS (
+        INSERT INTO credit_counters AS c (merchant_id, last_number)
+        SELECT merchant_id, 1 FROM credit_records
+        WHERE repayment_id = :repayment AND kind = 'credit'
+        ON CONFLICT (merchant_id) DO UPDATE SET last_number = c.last_number + 1
+        RETURNING c.merchant_id, c.last_number
+    ), issued AS (
+        INSERT INTO credit_records (merchant_id, number, repayment_id, capture_pk, currency, kind,
+                                    amount_minor, tender_minor, tax_minor)
+        SELECT k.merchant_id, counted.last_number, k.repayment_id, k.capture_pk, k.currency,
+               'reversal', k.amount_minor, k.tender_minor, k.tax_minor
+        FROM credit_records k JOIN counted ON counted.merchant_id = k.merchant_id
+        WHERE k.repayment_id = :repayment AND k.kind = 'credit'
+        RETURNING id
+    )
+    INSERT INTO credit_taxes (credit_id, tax_rate_basis_points, amount_minor, tax_minor)
+    SELECT issued.id, t.tax_rate_basis_points, t.amount_minor, t.tax_minor
+    FROM issued, credit_taxes t JOIN credit_records k ON k.id = t.credit_id
+    WHERE k.repayment_id = :repayment AND k.kind = 'credit'
+""")
+
+
+def reverse(connection: Connection, repayment_id: UUID) -> None:
+    """Issue a record that takes back the credit record of a reversed repayment."""
+    execute(connection, _REVERSE, {"repayment": repayment_id})
+
+
 _LIST = text("""
-    SELECT k.number, k.issued_at, c.capture_id, o.order_id, r.refund_id, k.currency,
+    SELECT k.number, k.kind, k.issued_at, c.capture_id, o.order_id, r.refund_id, k.currency,
            k.amount_minor, k.tender_minor, k.tax_minor,
            (SELECT json_agg(json_build_object('tax_rate', t.tax_rate_basis_points,
                                               'amount_minor', t.amount_minor,

@@ -20,7 +20,8 @@ _PARK = text("""
                 CAST(:idempotency_key AS text[]))
       AS u(task, code, message, faults, body, size_bytes, sha256, merchant_id, idempotency_key)
     ON CONFLICT (task, code, sha256) DO UPDATE
-      SET times = parked_messages.times + 1, last_seen_at = now()
+      SET times = parked_messages.times + 1, last_seen_at = now(), closed_at = NULL,
+          resolution = NULL
 """)
 
 PARKED_FIELDS = (

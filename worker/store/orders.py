@@ -95,3 +95,14 @@ def insert_orders(connection: Connection, rows: Iterable[tuple[str, str, str, st
         sorted(rows),
         tail="ON CONFLICT (merchant_id, order_id) DO NOTHING",
     )
+
+
+_MARKET = text("""
+    SELECT o.market FROM orders o JOIN refunds f ON f.order_pk = o.id
+    JOIN repayments r ON r.refund_id = f.id WHERE r.id = :repayment
+""")
+
+
+def market_of_repayment(connection: Connection, repayment_id: object) -> str:
+    """The market of the order that a repayment belongs to."""
+    return str(execute(connection, _MARKET, {"repayment": repayment_id}).scalar_one())

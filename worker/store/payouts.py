@@ -62,8 +62,9 @@ def _open_payouts(connection: Connection, keys: Collection[PayoutKey]) -> dict[P
 
 
 def insert_deductions(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Store deductions (refund_id, kind, payout_id, amount_minor)."""
-    insert_rows(connection, deductions, ("refund_id", "kind", "payout_id", "amount_minor"), rows)
+    """Store deductions (refund_id, kind, source, payout_id, amount_minor)."""
+    columns = ("refund_id", "kind", "source", "payout_id", "amount_minor")
+    insert_rows(connection, deductions, columns, rows)
 
 
 def claim_open_payout(connection: Connection, key: PayoutKey) -> int | None:
@@ -76,24 +77,28 @@ def claim_open_payout(connection: Connection, key: PayoutKey) -> int | None:
 
 _CONTENT = text("""
     SELECT (SELECT coalesce(sum(captured_minor), 0) FROM captures WHERE payout_id = :payout),
-           (SELECT coalesce(sum(amount_minor), 0) FROM deductions WHERE payout_id = :payout),
+           (SELECT coalesce(sum(amount_minor), 0) FROM deductions
+            WHERE payout_id = :payout AND kind = 'refund'),
+           (SELECT coalesce(sum(amount_minor), 0) FROM deductions
+            WHERE payout_id = :payout AND kind = 'reversal'),
            coalesce((SELECT closing_debt_minor FROM payouts q
                      WHERE q.merchant_id = :merchant AND q.currency = :currency
                        AND q.state <> 'open' ORDER BY q.id DESC LIMIT 1), 0)
 """)
 
 
-def content_of(connection: Connection, payout_id: int, key: PayoutKey) -> tuple[int, int, int]:
-    """Sales, returns and opening debt of a payout, in minor units."""
+def content_of(connection: Connection, payout_id: int, key: PayoutKey) -> tuple[int, int, int, int]:
+    """Sales, returns, reversals and opening debt of a payout, in minor units."""
     row = execute(
         connection, _CONTENT, {"payout": payout_id, "merchant": key[0], "currency": key[1]}
     ).one()
-    return int(row[0]), int(row[1]), int(row[2])
+    return int(row[0]), int(row[1]), int(row[2]), int(row[3])
 
 
 _CLOSE = text("""
     UPDATE payouts SET state = 'closed', closed_at = now(),
         sales_minor = :sales_minor, returns_minor = :returns_minor,
+        reversals_minor = :reversals_minor,
         opening_debt_minor = :opening_debt_minor, repaid_debt_minor = :repaid_debt_minor,
         new_debt_minor = :new_debt_minor, closing_debt_minor = :closing_debt_minor,
         settlement_minor = :settlement_minor

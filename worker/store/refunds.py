@@ -81,7 +81,7 @@ _FINISH = text("""
             SELECT refund_id FROM repayments WHERE id = ANY(CAST(:repayments AS uuid[]))
         )
         GROUP BY refund_id
-        HAVING bool_and(state IN ('settled', 'declined', 'cancelled'))
+        HAVING bool_and(state IN ('settled', 'declined', 'cancelled', 'reversed'))
     )
     UPDATE refunds f SET
         state = CASE WHEN done.settled > 0 THEN 'deducted' ELSE 'failed' END,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from models.tables.repayments import attempts
 from models.values.orders import CaptureShare, KeptFee
-from models.values.repayments import Action, Claim, Outcome
+from models.values.repayments import Action, Claim, Outcome, OutcomeKind
 from models.values.states import RepaymentKind, RepaymentState
 from worker.arrays import execute
 from worker.store.setwise import insert_rows
@@ -22,16 +22,17 @@ _INSERT = text("""
                             next_attempt_at, first_sent_at)
     SELECT u.id, u.refund_id, u.capture_pk, u.kind, u.provider, u.amount_minor, u.cash_minor,
            u.fee_minor, u.fee_tax_minor, u.fee_tax_rate, u.gift_card_minor, u.store_credit_minor,
-           u.key, CASE WHEN u.claims = 0 THEN 'held' ELSE 'unknown' END, u.claims, u.claims,
-           CASE WHEN u.claims > 0 THEN now() + CAST(:lease AS interval) END,
+           u.key, u.state, u.claims, u.claims, now() + u.wait,
            CASE WHEN u.claims > 0 THEN now() END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:refunds AS uuid[]), CAST(:captures AS bigint[]),
                 CAST(:kinds AS text[]), CAST(:providers AS text[]), CAST(:amounts AS bigint[]),
                 CAST(:cash AS bigint[]), CAST(:fees AS bigint[]), CAST(:fee_taxes AS bigint[]),
                 CAST(:fee_tax_rates AS int[]), CAST(:gift_cards AS bigint[]),
-                CAST(:store_credits AS bigint[]), CAST(:keys AS text[]), CAST(:claims AS int[]))
+                CAST(:store_credits AS bigint[]), CAST(:keys AS text[]), CAST(:states AS text[]),
+                CAST(:claims AS int[]), CAST(:waits AS interval[]))
       AS u(id, refund_id, capture_pk, kind, provider, amount_minor, cash_minor, fee_minor,
-           fee_tax_minor, fee_tax_rate, gift_card_minor, store_credit_minor, key, claims)
+           fee_tax_minor, fee_tax_rate, gift_card_minor, store_credit_minor, key, state, claims,
+           wait)
 """)
 
 NO_FEE = KeptFee(0, 0, 0)
@@ -39,7 +40,10 @@ NO_FEE = KeptFee(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class NewRepayment:
-    """A repayment to store: claimed by whoever stores it, or held."""
+    """A repayment to store: claimed by whoever stores it (unknown), due later, or held.
+
+    `wait` is the claim's lease, or how long it is put off; none where it is held.
+    """
 
     repayment_id: UUID
     refund_id: UUID
@@ -47,13 +51,12 @@ class NewRepayment:
     key: str
     action: Action
     kind: RepaymentKind = RepaymentKind.REFUND
-    held: bool = False
+    state: RepaymentState = RepaymentState.UNKNOWN
+    wait: timedelta | None = None
 
 
-def insert_repayments(
-    connection: Connection, rows: Sequence[NewRepayment], lease: timedelta
-) -> None:
-    """Store repayments; those that are not held with their first attempt, claimed with fence 1.
+def insert_repayments(connection: Connection, rows: Sequence[NewRepayment]) -> None:
+    """Store repayments; claimed ones with their first attempt and fence 1.
 
     The state of a claimed one is unknown from the commit on: whoever finds it after a crash
     cannot know whether the call was made.
@@ -79,12 +82,18 @@ def insert_repayments(
             "gift_cards": [share.gift_card_minor for share in shares],
             "store_credits": [share.store_credit_minor for share in shares],
             "keys": [row.key for row in rows],
-            "claims": [0 if row.held else 1 for row in rows],
-            "lease": lease,
+            "states": [row.state for row in rows],
+            "claims": [1 if row.state is RepaymentState.UNKNOWN else 0 for row in rows],
+            "waits": [row.wait for row in rows],
         },
     )
     insert_attempts(
-        connection, [(row.repayment_id, 1, str(row.action)) for row in rows if not row.held]
+        connection,
+        [
+            (row.repayment_id, 1, str(row.action))
+            for row in rows
+            if row.state is RepaymentState.UNKNOWN
+        ],
     )
 
 
@@ -137,14 +146,16 @@ _RECORD = text("""
     UPDATE repayments r SET
         state = u.state,
         code = u.code,
+        error = u.error,
+        parked_from = CASE WHEN u.state = 'parked' THEN u.parked_from END,
         fence = r.fence + 1,
         next_attempt_at = now() + u.wait,
         provider_refund_id = coalesce(u.provider_refund_id, r.provider_refund_id),
         finished_at = CASE WHEN u.state IN ('settled', 'declined') THEN now() END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS bigint[]), CAST(:states AS text[]),
-                CAST(:codes AS text[]), CAST(:waits AS interval[]),
-                CAST(:provider_refund_ids AS text[]))
-      AS u(id, fence, state, code, wait, provider_refund_id)
+                CAST(:codes AS text[]), CAST(:errors AS text[]), CAST(:parked_from AS text[]),
+                CAST(:waits AS interval[]), CAST(:provider_refund_ids AS text[]))
+      AS u(id, fence, state, code, error, parked_from, wait, provider_refund_id)
     WHERE r.id = u.id AND r.fence = u.fence
     RETURNING r.id, r.refund_id, r.capture_pk, r.state, r.amount_minor, r.cash_minor, r.kind,
               r.fee_minor, r.gift_card_minor, r.store_credit_minor
@@ -159,6 +170,15 @@ _RECORD_ATTEMPTS = text("""
       AS u(id, number, outcome, code, evidence)
     WHERE a.repayment_id = u.id AND a.number = u.number AND a.outcome IS NULL
 """)
+
+
+def _surely(row: ToRecord) -> str:
+    """What is known of a repayment that is set aside: due only if surely nothing was executed."""
+    unsent = row.outcome.kind in (OutcomeKind.NOT_SENT, OutcomeKind.DECLINED)
+    before = row.claim.before
+    if before is RepaymentState.PENDING:
+        return before
+    return RepaymentState.DUE if unsent and before is RepaymentState.DUE else RepaymentState.UNKNOWN
 
 
 def record_outcomes(connection: Connection, rows: Sequence[ToRecord]) -> list[Recorded]:
@@ -185,6 +205,8 @@ def record_outcomes(connection: Connection, rows: Sequence[ToRecord]) -> list[Re
             "fences": [row.claim.fence for row in rows],
             "states": [str(row.state) for row in rows],
             "codes": [row.code for row in rows],
+            "errors": [row.outcome.error for row in rows],
+            "parked_from": [_surely(row) for row in rows],
             "waits": [row.wait for row in rows],
             "provider_refund_ids": [row.outcome.provider_refund_id for row in rows],
         },

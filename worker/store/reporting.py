@@ -23,10 +23,12 @@ _FIGURES = text("""
         AS refunded_of_captures_minor,
       (SELECT count(DISTINCT order_pk) FROM refunds WHERE merchant_id = :merchant
         AND settled_minor > 0) AS orders_refunded,
-      (SELECT coalesce(sum(d.amount_minor), 0) FROM deductions d JOIN refunds f
+      (SELECT coalesce(sum(CASE d.kind WHEN 'reversal' THEN -d.amount_minor
+                                      ELSE d.amount_minor END), 0)
+        FROM deductions d JOIN refunds f
         ON f.id = d.refund_id WHERE f.merchant_id = :merchant) AS deducted_minor,
       (SELECT count(*) FROM refunds WHERE merchant_id = :merchant
-        AND state NOT IN ('deducted', 'failed', 'cancelled')) AS unfinished,
+        AND state NOT IN ('deducted', 'failed', 'cancelled', 'reversed')) AS unfinished,
       (SELECT count(*) FROM refunds WHERE merchant_id = :merchant AND state = 'failed') AS failed,
       (SELECT count(*) FROM refunds WHERE merchant_id = :merchant AND state = 'held') AS held,
       (SELECT count(*) FROM refunds WHERE merchant_id = :merchant AND state = 'cancelled')
@@ -94,8 +96,11 @@ _PAYOUTS = text("""
            CASE WHEN p.state = 'open' THEN (SELECT coalesce(sum(captured_minor), 0)
              FROM captures c WHERE c.payout_id = p.id) ELSE p.sales_minor END AS sales_minor,
            CASE WHEN p.state = 'open' THEN (SELECT coalesce(sum(amount_minor), 0)
-             FROM deductions d WHERE d.payout_id = p.id) ELSE p.returns_minor END
-             AS returns_minor,
+             FROM deductions d WHERE d.payout_id = p.id AND d.kind = 'refund')
+             ELSE p.returns_minor END AS returns_minor,
+           CASE WHEN p.state = 'open' THEN (SELECT coalesce(sum(amount_minor), 0)
+             FROM deductions d WHERE d.payout_id = p.id AND d.kind = 'reversal')
+             ELSE p.reversals_minor END AS reversals_minor,
            p.opening_debt_minor, p.repaid_debt_minor, p.closing_debt_minor, p.settlement_minor
     FROM payouts p WHERE p.merchant_id = :merchant ORDER BY p.id
 """)
