@@ -132,7 +132,15 @@ def test_after_the_last_attempt_a_repayment_is_parked_and_keeps_its_money(
         make_due()
         sweep()
     assert states() == [("parked", "attempts_exhausted", "accepted")]
-    assert rows("SELECT count(*) FROM attempts") == [(3,)]
+    assert rows("SELECT action FROM attempts ORDER BY number") == [
+        ("send",),
+        ("send",),
+        ("send",),
+        ("ask",),
+    ]
+    assert rows("SELECT kind, code, closed_at FROM cases") == [
+        ("parked", "attempts_exhausted", None)
+    ]
     assert rows("SELECT reserved_minor FROM captures") == [(33,)]
     assert report("m")["unfinished"] == 1
 

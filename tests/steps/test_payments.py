@@ -97,7 +97,8 @@ def test_a_refund_under_way_is_waited_for_and_then_what_it_had_reduced_goes_back
     assert rows("SELECT overpaid_minor FROM payments") == [(0,)]
     make_due()
     sweep()
-    assert rows(REPAYMENTS) == [("refund", "settled", 90, 10), ("overpayment", "settled", 80, 80)]
+    assert rows(REPAYMENTS) == [("refund", "settled", 90, 10), ("overpayment", "due", 80, 80)]
+    sweep()
     assert rows(CAPTURE) == [(100, 90, 90)]
     assert_books_agree()
 
