@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -61,20 +62,28 @@ def template(servers: ServerUrls) -> str:
     return servers.database_url
 
 
-@pytest.fixture
-def database(template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A migrated, empty database, which DATABASE_URL names during the test."""
+@contextmanager
+def new_database(template: str) -> Iterator[str]:
+    """A migrated, empty database while the context lasts; gives its URL."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(template, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-    url = _renamed(template, name)
-    monkeypatch.setenv("DATABASE_URL", url)
+    try:
+        yield _renamed(template, name)
+    finally:
+        db.dispose_engines()
+        with psycopg.connect(template, autocommit=True) as admin:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A migrated, empty database, which DATABASE_URL names during the test."""
+    with new_database(template) as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        settings.cache_clear()
+        yield url
     settings.cache_clear()
-    yield url
-    db.dispose_engines()
-    settings.cache_clear()
-    with psycopg.connect(template, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from models.messages import fields
@@ -21,7 +21,9 @@ class CapturedLineV1(fields.Message):
     """
 
     line_id: fields.Identifier
-    type: Annotated[LineType, Field(strict=False)] = LineType.PHYSICAL
+    type: Annotated[LineType, Field(strict=False), BeforeValidator(fields.text_only)] = (
+        LineType.PHYSICAL
+    )
     reference: fields.Name = ""
     name: fields.Name = ""
     quantity: fields.Quantity
@@ -125,7 +127,11 @@ class CaptureRecordV1(fields.Message):
                     self.paid_minor,
                 )
             )
-        elif self.order_amount_minor is not None and self.order_amount_minor < captured:
+        if (
+            0 < captured <= limits.AMOUNT_MAX_MINOR
+            and self.order_amount_minor is not None
+            and self.order_amount_minor < captured
+        ):
             faults.append(
                 (
                     ("order_amount_minor",),

@@ -1,6 +1,7 @@
 """Field types of the wire contract. Every one is bounded and strict."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -30,7 +31,7 @@ MARKETS = frozenset(country.alpha_2 for country in countries)
 
 YEAR_MIN, YEAR_MAX = 2000, 2200
 
-_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]")
+_DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9][0-9:.,+Zz -]*")
 # With an exponent too: real exports hold 5E+1 (Online Retail).
 _DECIMAL = re.compile(r"-?[0-9]{1,14}(\.[0-9]{1,6})?([eE][+-]?[0-9]{1,2})?")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -65,7 +66,7 @@ def _moment(value: Any) -> Any:
             "datetime", "is no ISO 8601 date and time, such as 2026-11-24T09:30:00Z"
         )
         # Python takes more than RFC 3339: week dates, and any character between date and time.
-        if not _DATE_AND_TIME.match(value):
+        if not _DATE_AND_TIME.fullmatch(value):
             raise fault
         try:
             value = datetime.fromisoformat(value)
@@ -83,7 +84,9 @@ def _whole(value: Any) -> Any:
 
 def _sane_year(value: datetime) -> datetime:
     # One spelling a moment: 10:30+01:00 and 09:30Z are the same content.
-    value = value.astimezone(UTC)
+    # In the years 1 and 9999 there may be no such moment in UTC: refused below.
+    with suppress(OverflowError):
+        value = value.astimezone(UTC)
     if not YEAR_MIN <= value.year <= YEAR_MAX:
         raise PydanticCustomError(
             "year",
@@ -104,6 +107,13 @@ def _decimal(value: Any) -> Any:
         raise PydanticCustomError("decimal", 'is no decimal text, such as "12.50"')
     # One spelling a number: 40.0 and 40.00 are the same content.
     return Decimal(f"{Decimal(value).normalize() + 0:f}")
+
+
+def text_only(value: Any) -> Any:
+    """An Enum would write out whatever it is given, however deep."""
+    if not isinstance(value, str):
+        raise PydanticCustomError("text", "must be text")
+    return value
 
 
 def _uuid(value: Any) -> Any:

@@ -5,7 +5,7 @@ All are named for ever by their task, merchant and idempotency key, as refund re
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from models.messages import fields
 from models.values.states import DisputeOutcome
@@ -74,6 +74,6 @@ class DisputeClosedV1(Instruction):
     """
 
     dispute_id: fields.Identifier
-    outcome: Annotated[DisputeOutcome, Field(strict=False)]
+    outcome: Annotated[DisputeOutcome, Field(strict=False), BeforeValidator(fields.text_only)]
     amount_minor: fields.PositiveMinor | None = None
     closed_at: fields.Moment | None = None

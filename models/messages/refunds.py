@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, StrictBool, field_validator, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from models.messages import fields
@@ -52,7 +52,7 @@ class RefundRequestV1(fields.Message):
     merchant_id: fields.Identifier
     idempotency_key: fields.Identifier
     order_id: fields.Identifier
-    kind: Annotated[RefundKind, Field(strict=False)]
+    kind: Annotated[RefundKind, Field(strict=False), BeforeValidator(fields.text_only)]
     currency: fields.CurrencyCode | None = None
     lines: Annotated[
         tuple[RefundLineV1, ...], Field(strict=False, max_length=limits.LINES_MAX)
@@ -61,7 +61,7 @@ class RefundRequestV1(fields.Message):
     capture_id: fields.Identifier | None = None
     with_shares: StrictBool = True
     return_fee_minor: fields.NonNegativeMinor = 0
-    reason: Annotated[Reason | None, Field(strict=False)] = None
+    reason: Annotated[Reason, Field(strict=False), BeforeValidator(fields.text_only)] | None = None
     reason_text: fields.Note | None = None
     reference: fields.Name | None = None
     requested_by: fields.Person | None = None

@@ -32,7 +32,7 @@ _CAPTURES = """
 _CASH = """
     SELECT c.id FROM captures c WHERE c.cash_minor <> (
         SELECT coalesce(sum(cash_minor), 0) FROM repayments r
-        WHERE r.capture_pk = c.id AND r.state NOT IN ('declined', 'cancelled'))
+        WHERE r.capture_pk = c.id AND r.state NOT IN ('declined', 'cancelled', 'reversed'))
 """
 
 _CREDITS = """
@@ -41,8 +41,11 @@ _CREDITS = """
 """
 
 _UNCREDITED = """
-    SELECT r.id FROM repayments r LEFT JOIN credit_records k ON k.repayment_id = r.id
-    WHERE (r.state = 'settled' AND r.kind <> 'overpayment') <> (k.id IS NOT NULL)
+    SELECT r.id FROM repayments r
+    LEFT JOIN credit_records k ON k.repayment_id = r.id AND k.kind = 'credit'
+    LEFT JOIN credit_records b ON b.repayment_id = r.id AND b.kind = 'reversal'
+    WHERE (r.state IN ('settled', 'reversed') AND r.kind <> 'overpayment') <> (k.id IS NOT NULL)
+       OR (r.state = 'reversed' AND r.kind <> 'overpayment') <> (b.id IS NOT NULL)
 """
 
 

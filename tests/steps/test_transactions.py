@@ -66,3 +66,23 @@ def test_one_message_that_cannot_be_handled_is_parked_and_the_others_are_handled
     lines = handle_envelopes(REFUNDS_REQUEST, RefundRequestV1, handle_requests, envelopes)
     assert [line.split()[0] for line in lines] == ["accepted", "parked", "accepted"]
     assert rows("SELECT code, idempotency_key FROM parked_messages") == [("internal_error", "bad")]
+
+
+def test_a_message_that_no_check_gets_through_is_parked_and_its_batch_goes_on(
+    database: str,
+) -> None:
+    record()
+    deep: object = "x"
+    for _ in range(5_000):
+        deep = [deep]
+    envelopes = [
+        Envelope("deep", {"merchant_id": "m", "kind": deep, "lines": deep}),
+        Envelope(
+            "year",
+            request("y").model_dump(mode="json") | {"requested_at": "0001-01-01T00:00:00+14:00"},
+        ),
+        Envelope("a", request("a").model_dump(mode="json", exclude_defaults=True)),
+    ]
+    lines = handle_envelopes(REFUNDS_REQUEST, RefundRequestV1, handle_requests, envelopes)
+    assert [line.split()[0] for line in lines] == ["parked", "parked", "accepted"]
+    assert rows("SELECT count(*) FROM parked_messages") == [(2,)]

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictInt
 
 from models.messages import fields
-from models.messages.parsing import InvalidMessageError, parse
+from models.messages.parsing import parse
 from models.values import limits
 from models.values.policies import FeePolicy, Policy
 from worker.errors import NotConfiguredError
@@ -103,7 +103,7 @@ def read_policy(path: Path | None) -> PolicyFile:
         else:
             text = path.read_text(encoding="utf-8")
         return parse(PolicyFile, tomllib.loads(text))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, InvalidMessageError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NotConfiguredError(f"the policy file {path} cannot be used: {error}") from error
 
 

@@ -38,7 +38,7 @@ def park_messages(misfits: Sequence[Misfit]) -> None:
     """
     rows = {}
     for misfit in misfits:
-        text = misfit.body if isinstance(misfit.body, str) else json.dumps(misfit.body)
+        text = _text_of(misfit.body)
         digest = hashlib.sha256(text.encode(errors="replace")).digest()
         rows[misfit.task, misfit.code, digest] = (
             misfit.task,
@@ -56,6 +56,15 @@ def park_messages(misfits: Sequence[Misfit]) -> None:
         )
     hours = settings().parked_deadline_hours
     transact(lambda connection: inbox.park_messages(connection, rows.values(), hours))
+
+
+def _text_of(body: Any) -> str:
+    if isinstance(body, str):
+        return body
+    try:
+        return json.dumps(body)
+    except RecursionError:
+        return "(nested too deeply to be written)"
 
 
 def _storable(text: str) -> str:

@@ -74,6 +74,9 @@ def _open(task: str, model: type[M], envelope: Envelope) -> M | Misfit:
         return parse(model, envelope.body)
     except InvalidMessageError as error:
         return Misfit(task, INVALID_MESSAGE, envelope.body, error.faults)
+    except Exception as error:  # noqa: BLE001 - whatever a check stumbles over, its batch goes on
+        fault = Fault("", f"the message cannot be checked: {type(error).__name__}")
+        return Misfit(task, INVALID_MESSAGE, envelope.body, [fault])
 
 
 def _handle(
