@@ -36,9 +36,10 @@ from models.tables.repayments import repayments
 from models.tables.sandbox import movements
 from models.values.identifiers import provider_key_of, repayment_id_of
 from models.values.orders import Acceptance
+from models.values.policies import Circumstances
 from worker.rules import postings
 from worker.rules.eligibility import decide
-from worker.store import ledger, orders
+from worker.store import books, ledger, orders
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,8 +66,8 @@ def accept(body: Request) -> dict[str, Any]:
     with _engine.begin() as connection:
         order = orders.lock_orders(connection, {key})[key]
         line_ids = {line.line_id for line in request.lines}
-        book = orders.read_books(connection, [order], set(), line_ids)[key]
-        verdict = decide(request.to_ask(), book)
+        book = books.read_books(connection, [order], set(), line_ids).by_order[key]
+        verdict = decide(request.to_ask(), book, Circumstances(order.read_at))
         assert isinstance(verdict, Acceptance), verdict
         share = verdict.shares[0]
         portion = share.lines[0].portion

@@ -3,7 +3,7 @@
 Messages are published while no worker runs and set aside under another name. The workers start,
 handle some messages to warm up, and wait. Then the messages are moved to the workers' queue in one
 command: the clock runs from there until the queue and the broker's record of unacknowledged
-messages are both empty. Every task acknowledges late, so that is when the last one is done.
+messages, by whichever transport, are both empty. Every task acknowledges late, so that is when the last one is done.
 """
 
 import time
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis
+
+from worker.queue.transport.watching import count_held
 
 HELD = "benchmark.held"
 UNACKED = "unacked"
@@ -39,10 +41,10 @@ class Queue:
         self.client.rename(HELD, self.name)
         return released_at
 
-    def wait_ready(self, workers: int) -> None:
-        """Wait until so many workers listen for messages."""
+    def wait_ready(self, waiting: int) -> None:
+        """Wait until workers listen for messages by so many commands."""
         deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-        while int(self.client.info("clients")["blocked_clients"]) < workers:
+        while int(self.client.info("clients")["blocked_clients"]) < waiting:
             self._pause(deadline)
 
     def wait_drained(self) -> float:
@@ -63,7 +65,7 @@ class Queue:
             pipe.llen(self.name)
             pipe.hlen(UNACKED)
             queued, unacked = pipe.execute()
-        return int(queued) + int(unacked)
+        return int(queued) + int(unacked) + sum(count_held(self.client).values())
 
     def _pause(self, deadline: float) -> None:
         self.check()

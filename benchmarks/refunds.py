@@ -20,7 +20,7 @@ from benchmarks.servers import Servers, configured
 from benchmarks.verifying import verify
 from benchmarks.workers import CELERY, PREFORK_2, SOLO_2, Workers, running_workers
 from benchmarks.workload import Request, keys_of, requests
-from models.messages.names import QUEUE_REFUNDS, REFUNDS_REQUEST
+from models.messages.names import QUEUE_REFUNDS, QUEUES, REFUNDS_REQUEST
 from worker.queue.publishing import Publisher
 
 APP = "worker.app"
@@ -49,6 +49,7 @@ class Setting:
     consumers: str
     pools: Sequence[Sequence[str]]
     events: bool
+    transport: str = "safe"
 
     @property
     def label(self) -> str:
@@ -61,7 +62,13 @@ class Setting:
         return {
             "REFUNDS_BATCH_SIZE": str(self.batch_size),
             "REFUNDS_TASK_EVENTS": str(self.events).lower(),
+            "REFUNDS_TRANSPORT": self.transport,
         }
+
+    @property
+    def waiting(self) -> int:
+        """By how many commands the ready workers wait: the safe transport has one a queue."""
+        return len(self.pools) * (len(QUEUES) if self.transport == "safe" else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def measure(
                 {**env, **setting.environment},
                 program,
             ) as workers:
-                run = _Run(servers, database, publisher, client, workers)
+                run = _Run(servers, database, publisher, client, workers, setting.waiting)
                 done = run.warm_up(islice(source, WARM_UP)) + count
                 seconds, cpu, peak_mb = run.drain_held()
                 load = min(LOAD * count / seconds, LATENCY_LOAD_MAX)
@@ -132,6 +139,7 @@ class _Run:
     publisher: Publisher
     client: redis.Redis
     workers: Workers
+    waiting: int
 
     @property
     def queue(self) -> Queue:
@@ -139,7 +147,7 @@ class _Run:
 
     def warm_up(self, bodies: Iterator[Request]) -> int:
         """Let every process open its connections, and the tables fill a little."""
-        self.queue.wait_ready(len(self.workers.pids))
+        self.queue.wait_ready(self.waiting)
         count = self.publisher.send(REFUNDS_REQUEST, bodies)
         self.queue.wait_drained()
         self.servers.settle(self.database)

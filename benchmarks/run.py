@@ -67,13 +67,14 @@ def main() -> int:
         folder = Path(name)
         with running_servers(folder / "servers") as servers:
             if options.profile:
-                return _profile(servers, folder, options.refunds, events=events)
+                return _profile(servers, folder, options, events=events)
             figures = _measure_all(servers, folder, options, events=events)
     seconds = time.monotonic() - started_at
     if figures.noops:
         print_all(figures.noops, figures.refunds, figures.durables)
         about = {
             "task_events": events,
+            "transport": options.transport,
             "cores": os.cpu_count(),
             "elapsed_seconds": round(seconds, 1),
             "failures": figures.failures,
@@ -106,7 +107,7 @@ def _measure_all(servers: Servers, folder: Path, options: Any, *, events: bool) 
     measure_noop("at the start")
     for consumers, pools in POOLS.items():
         for batch_size in options.batch_sizes:
-            setting = Setting(batch_size, consumers, pools, events)
+            setting = Setting(batch_size, consumers, pools, events, options.transport)
             measure = partial(refunds.measure, servers, folder, template, setting, plan)
             figures.add(figures.refunds, setting.label, measure)
     for mode in executors.MODES if options.durable else ():
@@ -116,11 +117,11 @@ def _measure_all(servers: Servers, folder: Path, options: Any, *, events: bool) 
     return figures
 
 
-def _profile(servers: Servers, folder: Path, count: int, *, events: bool) -> int:
-    plan = Plan(count, latency_seconds=0)
+def _profile(servers: Servers, folder: Path, options: Any, *, events: bool) -> int:
+    plan = Plan(options.refunds, latency_seconds=0)
     template = create_template(servers, plan.refunds_max)
     file = folder / "worker.profile"
-    setting = Setting(PROFILED_BATCH_SIZE, "one solo worker", SOLO_1, events)
+    setting = Setting(PROFILED_BATCH_SIZE, "one solo worker", SOLO_1, events, options.transport)
     program = ("-m", "benchmarks.profiled", str(file))
     result = refunds.measure(servers, folder, template, setting, plan, program)
     print(f"{result.label}, profiled: {result.rate:.0f}/s, CPU µs each {result.cpu_micros}")
@@ -138,6 +139,12 @@ def _options() -> Any:
     parser.add_argument("--latency-seconds", type=float, default=3.0)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=list(BATCH_SIZES))
     parser.add_argument("--no-events", action="store_true", help="no task events, in all workers")
+    parser.add_argument(
+        "--transport",
+        choices=["safe", "stock"],
+        default="safe",
+        help="the refund workers' transport; the no-op's is always the stock one",
+    )
     parser.add_argument("--quick", action="store_true", help="a smoke test: the figures are poor")
     parser.add_argument("--profile", action="store_true", help="profile one solo refund worker")
     parser.add_argument("--report", type=Path, help="write the figures to this file, as JSON")

@@ -13,6 +13,7 @@ from worker.database import dispose_engines, engine, explain
 from worker.log import configure_logging
 from worker.migrating import require_migrated
 from worker.policy.reading import read_policy
+from worker.queue.checking import check_broker
 from worker.settings import settings
 from worker.steps.attempting import drain
 
@@ -29,6 +30,9 @@ def _check(**_: object) -> None:
     try:
         require_migrated(engine())
         read_policy(settings().policy_file)
+        url = settings().redis_url
+        if url is not None:
+            check_broker(url.get_secret_value())
     except Exception as error:
         # Celery logs what a signal handler raises and goes on; only SystemExit stops the worker.
         raise SystemExit(f"the worker does not start: {explain(error) or error}") from error

@@ -26,7 +26,7 @@ FORBIDDEN_CALLS = {"retry", "apply_async", "chain", "chord", "group"}
 POOL_CALLER = "worker/queue/batching.py"
 PURE = [path for path in SOURCES if path.parts[-2] in {"rules", "values"}]
 # The back-off's jitter is a share of time, no money.
-TIME_ONLY = {"repaying.py"}
+TIME_ONLY = {"repaying.py", "retries.py"}
 
 
 def tree(path: Path) -> ast.Module:

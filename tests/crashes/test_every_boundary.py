@@ -53,7 +53,8 @@ def snapshot() -> dict[str, Any]:
 
 
 def topics(client: redis.Redis) -> set[tuple[bytes, bytes]]:
-    return {(entry[b"topic"], entry[b"refund_id"]) for _, entry in client.xrange(STREAM)}
+    entries: Any = client.xrange(STREAM)
+    return {(entry[b"topic"], entry[b"refund_id"]) for _, entry in entries}
 
 
 NAMES = [one.name.replace(" ", "-") for one in SCENARIOS]
@@ -142,7 +143,7 @@ class Runs:
                 " WHERE schemaname IN ('public', 'sandbox') AND tablename <> 'alembic_version'"
             ).fetchone()
             assert tables is not None
-            connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE")  # type: ignore[arg-type]  # our own names
+            connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE")
 
 
 def time_passes(url: str) -> None:

@@ -21,6 +21,8 @@ def take_back(key: str) -> None:
     transact(lambda connection: execute(connection, _REVERSE, {"key": key}))
 
 
-def news(kind: NewsKind, key: str | None = None, event: str = "e-1", **more: str) -> News:
+def news(
+    kind: NewsKind, key: str | None = None, event: str = "e-1", code: str | None = None
+) -> News:
     """What the sandbox would tell of a repayment, by default of the only one."""
-    return News("sandbox", event, kind, key or keys()[0][0], **more)
+    return News("sandbox", event, kind, key or keys()[0][0], code=code)

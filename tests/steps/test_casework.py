@@ -67,7 +67,7 @@ def test_what_is_parked_is_listed_with_owner_and_deadline(parked: Callable[..., 
 def test_a_retry_goes_on_under_the_same_key(parked: Callable[..., str]) -> None:
     refund_id = parked({"calls": ["timeout_before", "settle"]})
     before = rows("SELECT provider_key FROM repayments")
-    casework.retry(refund_id, "ann", "the provider is up again")
+    casework.try_again(refund_id, "ann", "the provider is up again")
     assert rows(STATE) == [("unknown", None, 2, 2)]
     assert sweep() == 1
     assert rows("SELECT state FROM refunds") == [("deducted",)]
@@ -75,14 +75,14 @@ def test_a_retry_goes_on_under_the_same_key(parked: Callable[..., str]) -> None:
     assert rows(HISTORY) == [("opened", "worker"), ("retried", "ann")]
     assert rows("SELECT resolution FROM cases") == [("retried",)]
     with pytest.raises(casework.NothingParkedError, match="nothing of"):
-        casework.retry(refund_id, "ann")
+        casework.try_again(refund_id, "ann")
     assert_books_agree()
 
 
 def test_a_retry_of_what_was_executed_pays_no_second_time(parked: Callable[..., str]) -> None:
     refund_id = parked({"calls": ["timeout_before", "timeout_after", "settle"]})
     for _ in range(3):
-        casework.retry(refund_id, "ann")
+        casework.try_again(refund_id, "ann")
         sweep()
         make_due()
         sweep()
@@ -95,7 +95,7 @@ def test_a_retry_of_what_was_executed_pays_no_second_time(parked: Callable[..., 
 
 def test_a_retry_is_parked_again_after_as_many_attempts(parked: Callable[..., str]) -> None:
     refund_id = parked({"calls": ["timeout_before"]}, attempts=2)
-    casework.retry(refund_id, "ann")
+    casework.try_again(refund_id, "ann")
     for _ in range(4):
         sweep()
         make_due()

@@ -22,6 +22,7 @@ from tests.steps.test_handling import rows
 from tests.system.running import Worker, wait_for, worker
 from worker.database import engine
 from worker.queue.publishing import Publisher
+from worker.queue.transport.watching import count_held
 from worker.steps.accepting import accept_requests
 from worker.steps.delivering import Delivery, Outgoing
 from worker.steps.reporting import count_open, report
@@ -57,7 +58,8 @@ def decided(count: int) -> bool:
 
 
 def idle(broker: redis.Redis) -> bool:
-    return not any(broker.exists(key) for key in ("refunds", "captures", "sweeps", "unacked"))
+    # The queues first: messages move from there to the consumers.
+    return not broker.exists("refunds", "captures", "sweeps") and not count_held(broker)
 
 
 def test_captures_and_requests_go_through_the_queue(
@@ -283,7 +285,7 @@ def test_a_worker_told_to_stop_finishes_and_leaves_nothing_unacknowledged(
         wait_for(lambda: rows("SELECT count(*) FROM refund_requests")[0][0] > 50, 30, first.log)
         assert first.stop() == 0
     done = rows("SELECT count(*) FROM refund_requests")[0][0]
-    assert broker.hlen("unacked") == 0
+    assert count_held(broker) == {}
     # What was not begun is back in the queue (what was just ending may be too: it is replayed).
     assert broker.llen("refunds") >= 400 - done
     assert rows("SELECT count(*) FROM attempts WHERE outcome IS NULL") == [(0,)]

@@ -59,7 +59,7 @@ def retry(
 ) -> None:
     """Let parked repayments be tried again: never under a new key, never blindly."""
     with ready_servers():
-        retried = casework.retry(name, by, note)
+        retried = casework.try_again(name, by, note)
     _tell(retried, "to be tried again", as_json)
 
 

@@ -17,7 +17,7 @@ FAILURES_MAX = 5
 OPEN_FLOOR = timedelta(seconds=30)
 OPEN_CEILING = timedelta(minutes=10)
 
-ILL = (None, ErrorClass.NETWORK, ErrorClass.TIMEOUT, ErrorClass.PROVIDER_ERROR)
+ILL = (ErrorClass.NETWORK, ErrorClass.TIMEOUT, ErrorClass.PROVIDER_ERROR)
 
 
 def is_ill(outcome: Outcome) -> bool:
@@ -42,7 +42,7 @@ def admit(
         gate = replace(gate, opened_until=retry_at, openings=gate.openings + 1)
     if limit is None:
         return Admission(count, retry_at, gate)
-    each = limit.per / limit.calls
+    each = limit.per // limit.calls
     start = max(gate.admitted_until or now, now)
     room = (now + each * limit.burst - start) // each
     count = max(min(count, room), 0)

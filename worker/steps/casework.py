@@ -29,7 +29,7 @@ class NotFinalError(RefundWorkerError):
     """Another person must confirm before it counts."""
 
 
-def retry(name: str, by: str, note: str | None = None) -> list[UUID]:
+def try_again(name: str, by: str, note: str | None = None) -> list[UUID]:
     """Let the parked repayments of this id (or refund) be tried again; gives them.
 
     Safe by construction: one that may have been executed is sent again only under a key that is
