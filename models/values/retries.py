@@ -45,9 +45,10 @@ class RetryRule:
         if self.steps:
             waited = self.steps[min(attempt, len(self.steps)) - 1]
         else:
-            # Doubling is capped before it is computed: 2**1000 is no duration.
+            # Capped before it is computed: 2**1000 is no duration, nor are 30 doublings of a day.
             doubled: int = 2 ** min(attempt, 30)
-            upper = min(self.ceiling, self.floor * doubled)
+            far = doubled > self.ceiling // self.floor
+            upper = self.ceiling if far else min(self.ceiling, self.floor * doubled)
             waited = self.floor + (upper - self.floor) * chance
         return max(waited, min(least, LONGEST_WISH)) if least is not None else waited
 

@@ -6,10 +6,18 @@ from itertools import combinations
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from models.values.identifiers import provider_key_of, refund_id_of, repayment_id_of
+from models.values.identifiers import (
+    RETURN_FEE_PREFIX,
+    overpayment_id_of,
+    provider_key_of,
+    refund_id_of,
+    repayment_id_of,
+    return_fee_line_id,
+)
+from models.values.limits import ID_MAX_LENGTH
 
 IDS = st.text(min_size=1, max_size=6) | st.text(":1a", min_size=1, max_size=4)
 UUIDS = st.uuids()
@@ -20,13 +28,21 @@ def test_identifiers_are_the_same_for_ever() -> None:
     """Stored rows and keys at providers rest on these texts."""
     refund = refund_id_of("m", "k")
     repayment = repayment_id_of(refund, 7)
-    assert (str(refund), str(repayment), provider_key_of(repayment, 0)) == FROZEN
+    assert (
+        str(refund),
+        str(repayment),
+        provider_key_of(repayment, 0),
+        str(overpayment_id_of(refund, 7, 1)),
+        return_fee_line_id(refund),
+    ) == FROZEN
 
 
 FROZEN = (
     "929aa9a8-c149-5875-a62f-63f9c41e9053",
     "c1ca35a9-7ab1-5582-a804-a62278efaaa9",
     "591d75de-9e5a-5204-989a-61828cfc4c82",
+    "35f192a0-a61a-5091-ba70-89cd3362be99",
+    "return_fee:929aa9a8-c149-5875-a62f-63f9c41e9053",
 )
 
 
@@ -69,7 +85,6 @@ def test_a_separator_in_an_id_does_not_make_two_requests_one(
     assert refund_id_of(*first) != refund_id_of(*second)
 
 
-@settings(deadline=None)
 @given(st.tuples(IDS, IDS), st.tuples(IDS, IDS))
 def test_two_requests_have_one_id_exactly_when_merchant_and_key_are_equal(
     first: tuple[str, str], second: tuple[str, str]
@@ -77,7 +92,6 @@ def test_two_requests_have_one_id_exactly_when_merchant_and_key_are_equal(
     assert (refund_id_of(*first) == refund_id_of(*second)) == (first == second)
 
 
-@settings(deadline=None)
 @given(st.text(":1a", min_size=1, max_size=8), st.data())
 def test_however_a_text_is_cut_in_merchant_and_key_the_ids_differ(
     text: str, data: st.DataObject
@@ -86,7 +100,6 @@ def test_however_a_text_is_cut_in_merchant_and_key_the_ids_differ(
     assert len({refund_id_of(*cut) for cut in cuts}) == len(cuts)
 
 
-@settings(deadline=None)
 @given(st.tuples(UUIDS, PKS), st.tuples(UUIDS, PKS))
 def test_repayments_and_their_keys_are_one_a_refund_capture_and_generation(
     first: tuple[UUID, int], second: tuple[UUID, int]
@@ -99,7 +112,22 @@ def test_repayments_and_their_keys_are_one_a_refund_capture_and_generation(
     assert keys == [provider_key_of(one, generation) for generation in range(4)]
 
 
-@settings(deadline=None)
+@given(st.tuples(UUIDS, PKS, PKS), st.tuples(UUIDS, PKS, PKS))
+def test_overpayments_are_one_a_refund_capture_and_number(
+    first: tuple[UUID, int, int], second: tuple[UUID, int, int]
+) -> None:
+    assert (overpayment_id_of(*first) == overpayment_id_of(*second)) == (first == second)
+    assert overpayment_id_of(*first) == overpayment_id_of(*first)
+
+
+@given(UUIDS, UUIDS)
+def test_a_kept_fee_is_a_line_of_its_own_and_fits_an_id(first: UUID, second: UUID) -> None:
+    line_id = return_fee_line_id(first)
+    assert (line_id == return_fee_line_id(second)) == (first == second)
+    assert line_id.startswith(RETURN_FEE_PREFIX), "which captures may not use"
+    assert len(line_id) <= ID_MAX_LENGTH
+
+
 @given(UUIDS, PKS, st.integers(0, 10**6))
 def test_no_identifier_of_one_kind_is_one_of_another(
     refund: UUID, capture_pk: int, generation: int
@@ -107,10 +135,10 @@ def test_no_identifier_of_one_kind_is_one_of_another(
     repayment = repayment_id_of(refund, capture_pk)
     key = provider_key_of(repayment, generation)
     asked = refund_id_of(str(refund), str(capture_pk))
-    assert len({str(repayment), key, str(asked), str(refund)}) == 4
+    overpaid = overpayment_id_of(refund, capture_pk, generation)
+    assert len({str(repayment), key, str(asked), str(refund), str(overpaid)}) == 5
 
 
-@settings(deadline=None)
 @given(UUIDS, st.integers(0, 10**6))
 def test_a_key_fits_what_providers_take(repayment: UUID, generation: int) -> None:
     """Klarna recommends UUIDs; Adyen takes 64 characters."""

@@ -10,9 +10,9 @@ A capture's accompanying line is worth, after refunds of `p` of its goods' amoun
 or by rounding) comes with the next. A line that the request names is taken as named.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 
-from models.values.orders import CapturedLine, Portion
+from models.values.orders import CapturedLine, LineAsk, Portion
 from models.values.states import NEGATIVE_TYPES, LineType
 from worker.rules.apportioning import part, take_amount, take_rest
 from worker.rules.picking import Picks
@@ -25,9 +25,10 @@ def accompanies(line: CapturedLine) -> bool:
     return line.type in NEGATIVE_TYPES and line.captured.amount_minor < 0
 
 
-def take_shares(picks: Picks, named: Collection[str]) -> None:
+def take_shares(picks: Picks, asks: Sequence[LineAsk]) -> None:
     """Take the shares along of every capture of which goods are picked."""
     for capture in picks.book.captures:
+        named = {one.line_id for one in asks if one.capture_id in (None, capture.capture_id)}
         lines = picks.lines(capture.pk)
         goods = [
             line for line in lines if not accompanies(line) and line.type is not LineType.RETURN_FEE

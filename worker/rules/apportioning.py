@@ -55,10 +55,14 @@ def _tax_upto(amount: int, tax: int, rate: int, upto: int) -> int:
         return tax
     gross = BASIS_POINTS + rate
     off = tax * gross - amount * rate
-    if abs(off) >= gross:
+    if abs(off) > gross or not rate:
         return part(tax, upto, amount)
     if 2 * abs(off) < gross:
         return (2 * upto * rate + gross) // (2 * gross)
+    if abs(off) == gross:
+        # Exactly one off: the exact share is then whole in the end, and all but the last part
+        # are rounded to the captured tax's side.
+        return -(-upto * rate // gross) if off > 0 else upto * rate // gross
     if off > 0:
         return (upto * rate + off) // gross
     return -(-(upto * rate + off) // gross)
@@ -75,7 +79,7 @@ def take_units(line: CapturedLine, units: int) -> Portion:
     It is the cumulative share after these units, less what is already taken. When every earlier
     refund of the line stands, that is `part(a+n) - part(a)`; when one of them failed and was
     released, it makes up for the cent that rounding left. After a refund by amount the units that
-    were left share what was left. The last unit takes all, and so does the last cent.
+    were left share what was left. The last unit takes all, and the last cent all tax.
 
     Raises:
         ValueError: more units than the line has left.
@@ -90,6 +94,18 @@ def take_units(line: CapturedLine, units: int) -> Portion:
     quantity = line.captured.quantity - based
     upto = taken.quantity - based + units
     based_amount = _nearer_zero(line.basis.amount_minor, taken.amount_minor)
+    if line.basis != Portion():
+        foretold = based_amount + part(
+            line.captured.amount_minor - based_amount, taken.quantity - based, quantity
+        )
+        if taken.amount_minor != foretold:
+            # An earlier refund was released: what it gave back is shared by all that is left.
+            return _portion(
+                line,
+                units,
+                part(left.amount_minor, units, left.quantity),
+                part_down(left.discount_minor, units, left.quantity),
+            )
     amount = _step(
         based_amount + part(line.captured.amount_minor - based_amount, upto, quantity),
         taken.amount_minor,
@@ -132,10 +148,13 @@ def take_rest(line: CapturedLine) -> Portion:
 def _portion(line: CapturedLine, units: int, amount: int, discount: int) -> Portion:
     left = line.left
     if amount and amount == left.amount_minor:
-        return Portion(units, amount, left.tax_minor, left.discount_minor)
+        # Of units the last one takes the rest of the discount, as its price says.
+        return Portion(units, amount, left.tax_minor, discount if units else left.discount_minor)
     tax = _step(
         tax_upto(line, line.taken.amount_minor + amount), line.taken.tax_minor, left.tax_minor
     )
+    # After a release the tax may lie far behind: no part's is above its amount.
+    tax = max(-abs(amount), min(abs(amount), tax))
     return Portion(units, amount, tax, discount)
 
 

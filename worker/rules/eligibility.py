@@ -21,7 +21,7 @@ from worker.rules.limiting import beyond_limits, due_at, holds_of
 from worker.rules.picking import Picks, no_such_capture, pick_all, pick_lines, take_remnants
 from worker.rules.return_fees import keep_fee
 from worker.rules.splitting import cash_of
-from worker.rules.spreading import pick_amount
+from worker.rules.spreading import lines_left, money_left, pick_amount
 
 
 def decide(ask: RefundAsk, book: OrderBook | None, around: Circumstances) -> Acceptance | Refusal:
@@ -69,14 +69,19 @@ def _wrong_currency(ask: RefundAsk, book: OrderBook) -> Refusal | None:
 def _pick(ask: RefundAsk, book: OrderBook) -> Picks | Refusal:
     # Of an earlier return fee no fee is kept: with one, the earlier ones stay where they are.
     if ask.kind is RefundKind.FULL:
-        return pick_all(book, ask.capture_id, fees=not ask.return_fee_minor)
+        fees = not ask.return_fee_minor
+        left = money_left(book, ask.capture_id, fees=fees)
+        if left < lines_left(book, ask.capture_id, fees=fees):
+            # A kept fee was given back, and its refund reversed: the lines are worth more.
+            return pick_amount(left, book, ask.capture_id, fees=fees)
+        return pick_all(book, ask.capture_id, fees=fees)
     if ask.kind is RefundKind.AMOUNT:
         return pick_amount(
             ask.amount_minor or 0, book, ask.capture_id, fees=not ask.return_fee_minor
         )
     picks = pick_lines(ask.lines, book)
     if isinstance(picks, Picks) and ask.with_shares:
-        take_shares(picks, {line.line_id for line in ask.lines})
+        take_shares(picks, ask.lines)
     return picks
 
 

@@ -33,23 +33,25 @@ def admit(
 
     `probe_for` is how long a probe may take: meanwhile no other is made.
     """
-    count, retry_at = wanted, now
-    if gate.failures >= FAILURES_MAX:
+    count, retry_at, probing = wanted, now, gate.failures >= FAILURES_MAX
+    if probing:
         if gate.opened_until is not None and gate.opened_until > now:
             return Admission(0, gate.opened_until, gate)
-        count, retry_at = min(wanted, 1), now + probe_for
+        count = min(wanted, 1)
+    if limit is not None:
+        each = limit.per // limit.calls
+        start = max(gate.admitted_until or now, now)
+        room = (now + each * limit.burst - start) // each
+        count = max(min(count, room), 0)
+        admitted_until = start + each * count
+        # The next cell is free when what was admitted no longer fills the burst.
+        retry_at = max(retry_at, admitted_until - each * (limit.burst - 1))
+        gate = replace(gate, admitted_until=admitted_until)
+    if probing and count:
         # If the probe is never heard of, the breaker counts as opened again.
-        gate = replace(gate, opened_until=retry_at, openings=gate.openings + 1)
-    if limit is None:
-        return Admission(count, retry_at, gate)
-    each = limit.per // limit.calls
-    start = max(gate.admitted_until or now, now)
-    room = (now + each * limit.burst - start) // each
-    count = max(min(count, room), 0)
-    admitted_until = start + each * count
-    # The next cell is free when what was admitted no longer fills the burst.
-    free_at = admitted_until - each * (limit.burst - 1)
-    return Admission(count, max(retry_at, free_at), replace(gate, admitted_until=admitted_until))
+        retry_at = max(retry_at, now + probe_for)
+        gate = replace(gate, opened_until=now + probe_for, openings=gate.openings + 1)
+    return Admission(count, retry_at, gate)
 
 
 def after_calls(gate: Gate, outcomes: Sequence[Outcome], now: datetime) -> Gate:

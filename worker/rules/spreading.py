@@ -5,7 +5,7 @@ ties go to the newest capture and to the first line. Return fees that were kept 
 what the lines cannot give is taken of them.
 """
 
-from models.values.orders import OrderBook
+from models.values.orders import Capture, OrderBook
 from models.values.refusals import Refusal, RefusalCode
 from models.values.states import LineType
 from worker.rules.allocating import largest_remainder
@@ -18,8 +18,9 @@ def pick_amount(
 ) -> Picks | Refusal:
     """Pick a bare amount of an order, or of one capture of it; kept fees only if `fees`."""
     picks = Picks(book)
-    of_lines = _left(book, capture_id, fees=False)
-    of_fees = _left(book, capture_id, fees=True) if fees else {}
+    captures = captures_of(book, capture_id)
+    of_lines = {one.pk: _lines_worth(one, book) for one in captures}
+    of_fees = {one.pk: _fees_worth(one, book) if fees else 0 for one in captures}
     left = sum(of_lines.values()) + sum(of_fees.values())
     if left and amount_minor > left:
         return Refusal(
@@ -32,16 +33,38 @@ def pick_amount(
     return picks
 
 
-def _left(book: OrderBook, capture_id: str | None, *, fees: bool) -> dict[int, int]:
-    """What is left by capture, of kept return fees or of all other lines."""
-    return {
-        capture.pk: sum(
-            line.left.amount_minor
-            for line in book.lines[capture.pk].values()
-            if (line.type is LineType.RETURN_FEE) is fees
-        )
-        for capture in captures_of(book, capture_id)
-    }
+def money_left(book: OrderBook, capture_id: str | None, *, fees: bool) -> int:
+    """What can still be given back of an order or capture, in minor units."""
+    return sum(
+        _lines_worth(one, book) + (_fees_worth(one, book) if fees else 0)
+        for one in captures_of(book, capture_id)
+    )
+
+
+def lines_left(book: OrderBook, capture_id: str | None, *, fees: bool) -> int:
+    """What the lines come to that are left, in minor units: mostly the same."""
+    return sum(
+        _sum_left(one, book, fees=False) + (_sum_left(one, book, fees=True) if fees else 0)
+        for one in captures_of(book, capture_id)
+    )
+
+
+def _lines_worth(capture: Capture, book: OrderBook) -> int:
+    """What is left of a capture's lines, and never more than is left of the capture."""
+    return min(_sum_left(capture, book, fees=False), capture.left_minor)
+
+
+def _fees_worth(capture: Capture, book: OrderBook) -> int:
+    room = capture.left_minor - _lines_worth(capture, book)
+    return min(_sum_left(capture, book, fees=True), room)
+
+
+def _sum_left(capture: Capture, book: OrderBook, *, fees: bool) -> int:
+    return sum(
+        line.left.amount_minor
+        for line in book.lines[capture.pk].values()
+        if (line.type is LineType.RETURN_FEE) is fees
+    )
 
 
 def _spread(picks: Picks, amount_minor: int, left: dict[int, int], *, fees: bool) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from models.messages.instructions import DisputeClosedV1, DisputeOpenedV1
 from models.messages.parsing import fingerprint
 from models.messages.refunds import CHARGEBACK_KEY_PREFIX, RefundRequestV1
-from models.values.orders import Acceptance, OrderBook
+from models.values.orders import Acceptance
 from models.values.policies import Circumstances
 from models.values.refusals import Refusal, RefusalCode
 from models.values.repayments import Outcome, OutcomeKind
@@ -26,6 +26,7 @@ from models.values.states import (
 )
 from worker.errors import RefundWorkerError
 from worker.rules.eligibility import decide
+from worker.rules.spreading import money_left
 from worker.steps.drafting import Batch, add_acceptance, store_batch
 from worker.steps.recording import finish, record_in, to_record
 from worker.steps.releasing import cancel_repayments, is_unsent, let_go_on
@@ -206,7 +207,7 @@ def _charge_back(
     capture_id = next(
         (one.capture_id for one in book.captures if one.pk == dispute.capture_pk), None
     )
-    left = _left(book, capture_id)
+    left = money_left(book, capture_id, fees=True)
     if left <= 0:
         return None
     taken = min(amount_minor, left)
@@ -230,12 +231,3 @@ def _charge_back(
     outcome = Outcome(OutcomeKind.SETTLED, CHARGED_BACK, evidence={"dispute": message.dispute_id})
     record_in(connection, [to_record(claim, outcome) for claim in batch.claims])
     return verdict
-
-
-def _left(book: OrderBook, capture_id: str | None) -> int:
-    return sum(
-        line.left.amount_minor
-        for capture in book.captures
-        if capture_id in (None, capture.capture_id)
-        for line in book.lines[capture.pk].values()
-    )

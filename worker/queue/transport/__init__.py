@@ -11,7 +11,10 @@ unchanged; so are events, remote control and publishing, which are inherited.
 - `owner`: what one consumer holds: taking, acknowledging, giving back, taking over from the dead.
 - `frames`: opening what lies in a queue.
 - `lane`: one queue's connection: take while there are messages, else wait.
-- `channel`, `polling`: kombu's channel, event loop and transport on top.
+- `intake`: between these and the consumers: sharing the prefetch limit, handing out, dead letters.
+- `channel`, `quality`, `polling`: kombu's channel, acknowledging, event loop and transport on top.
+- `stock`: what is taken from kombu.
+- `watching`: how much is under way.
 """
 
 from typing import Literal

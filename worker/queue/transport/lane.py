@@ -102,10 +102,11 @@ class Lane:
 
     def close(self) -> None:
         """Give the connection up. An answer that is still to come is lost."""
-        connection, self.connection = self.connection, None
-        if connection is not None:
-            connection.disconnect()
-            self.connection_pool.release(connection)
+        if self.connection is not None:
+            # The poller forgets it by what it is connected to.
+            self.connection.disconnect()
+            self.connection_pool.release(self.connection)
+            self.connection = None
 
     def _start(self, step: Step, command: Command) -> None:
         self.sent_at = time.monotonic()

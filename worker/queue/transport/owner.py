@@ -1,5 +1,6 @@
 """What one consumer holds: taking messages, settling them, and taking over from dead owners."""
 
+import math
 import os
 import re
 import socket
@@ -23,7 +24,10 @@ Command = tuple[Any, ...]
 UNREACHABLE = (redis.RedisError, OSError)
 """What a command raises that Redis does not answer, or answers with a refusal."""
 
-EMPTY_AT_ONCE = 500
+TAKE_BYTES = 4_000_000
+"""So much is moved by one script, at the most: messages are one or two kB, or not for us."""
+
+EMPTY_AT_ONCE = 100
 """So many messages are given back by one script: Redis does nothing else meanwhile."""
 
 RENEWALS_A_TTL = 4
@@ -73,7 +77,7 @@ class Owner:
             self.keys.consumers,
             self.keys.heartbeat(self.id),
         )
-        arguments = (count, first, self._ttl_ms, member(queue, self.id))
+        arguments = (count, TAKE_BYTES, first, self._ttl_ms, member(queue, self.id))
         return first, ("EVAL", scripts.TAKE, len(keys), *keys, *arguments)
 
     def take(self, queue: str) -> tuple[int, bytes] | None:
@@ -124,9 +128,14 @@ class Owner:
 
     def leave(self) -> int:
         """Put everything back, and remove every trace of this owner; gives how many."""
+        self.retire()
         returned = self.put_all_back()
         self._client.execute_command("DEL", self.keys.heartbeat(self.id))
         return returned
+
+    def retire(self) -> None:
+        """Tell no more of life. What is not settled within the time to live goes to others."""
+        self._renew_at = math.inf
 
     def tick(self) -> None:
         """Do what is due: settle what could not be settled, tell of life, look for the dead."""

@@ -14,8 +14,6 @@ log = structlog.get_logger()
 PAUSE_SECONDS = 0.001
 """After this pause the rest of the inbox is handed out: time for the event loop to look around."""
 
-ANY_NUMBER = 1_000_000
-
 
 class Poller(stock.MultiChannelPoller):  # type: ignore[misc]  # kombu ships no types
     """Looks after the lanes of all channels. Fanout (events, remote control) is inherited."""
@@ -28,8 +26,8 @@ class Poller(stock.MultiChannelPoller):  # type: ignore[misc]  # kombu ships no 
     def on_poll_start(self) -> None:
         """Before each look at the sockets: let channels ask for more."""
         for channel in tuple(self._channels):
-            if channel.lanes:
-                channel.advance(self._prepare)
+            if channel.intake.lanes:
+                channel.intake.advance(self._prepare)
             if channel.active_fanout_queues:
                 self._register_LISTEN(channel)
 
@@ -41,35 +39,61 @@ class Poller(stock.MultiChannelPoller):  # type: ignore[misc]  # kombu ships no 
             self._register(channel, lane, lane)
 
     def on_readable(self, fileno: int) -> None:
-        """Something has come in: read all of it, and hand messages out."""
+        """The event loop's call: read what has come in, and hand messages out."""
         channel, lane = self._fd_to_chan.get(fileno, (None, None))
         if not isinstance(lane, Lane) or channel is None:
             super().on_readable(fileno)
             return
-        channel.receive(lane)
-        if not self._hand_out(channel):
-            raise stock.Empty
+        channel.intake.receive(lane)
+        self._hand_out(channel)
 
-    def _hand_out(self, channel: Channel) -> bool:
-        if self.loop is None:
-            # Without an event loop kombu's users expect one message a call.
-            return channel.deliver(1)
-        delivered = channel.deliver(ANY_NUMBER)
-        if channel.inbox and channel not in self._resuming:
-            self._resuming.add(channel)
-            self.loop.call_later(PAUSE_SECONDS, self._resume, channel)
-        return delivered
+    def _hand_out(self, channel: Channel) -> None:
+        try:
+            channel.intake.deliver()
+        finally:
+            if channel.intake.inbox and channel not in self._resuming:
+                self._resuming.add(channel)
+                self.loop.call_later(PAUSE_SECONDS, self._resume, channel)
 
     def _resume(self, channel: Channel) -> None:
         self._resuming.discard(channel)
         self._hand_out(channel)
 
+    def handle_event(self, fileno: int, event: int) -> Any:
+        """Without an event loop: read what has come in, and go on to the next socket.
+
+        Were the first one's message handed out at once, a busy queue would starve the others.
+        """
+        channel, lane = self._fd_to_chan.get(fileno, (None, None))
+        if not isinstance(lane, Lane) or channel is None:
+            return super().handle_event(fileno, event)
+        channel.intake.receive(lane)
+        return None
+
     def get(self, callback: Any, timeout: float | None = None) -> None:
-        """Without an event loop: hand out one message, or wait for one."""
-        for channel in tuple(self._channels):
-            if channel.inbox and channel.deliver(1):
-                return
-        super().get(callback, timeout)
+        """Without an event loop: hand out one message, as kombu's users expect, or wait."""
+        # There are no timers either.
+        self.maybe_restore_messages()
+        if self._hand_out_one():
+            return
+        try:
+            super().get(callback, timeout)
+        except stock.Empty:
+            if not self._hand_out_one():
+                raise
+
+    def _hand_out_one(self) -> bool:
+        return any(channel.intake.deliver(1) for channel in tuple(self._channels))
+
+    def _on_connection_disconnect(self, connection: Any) -> None:
+        """Without an event loop: forget the sockets of a connection that is gone."""
+        gone = [ident for ident in self._chan_to_sock if ident[1].connection is connection]
+        for channel, client, kind in gone:
+            del self._chan_to_sock[channel, client, kind]
+            for fd in [fd for fd, known in self._fd_to_chan.items() if known == (channel, kind)]:
+                # The socket is closed: whatever polls has forgotten it.
+                del self._fd_to_chan[fd]
+        super()._on_connection_disconnect(connection)
 
     def on_poll_init(self, poller: Any) -> None:
         """Use the event loop's poller."""
@@ -78,7 +102,7 @@ class Poller(stock.MultiChannelPoller):  # type: ignore[misc]  # kombu ships no 
     def maybe_restore_messages(self) -> None:
         """Every `unacked_restore_interval`: tell that we live, take over from who does not."""
         for channel in tuple(self._channels):
-            if channel.lanes or channel.has_unacknowledged:
+            if channel.is_consuming:
                 try:
                     channel.owner.tick()
                 except UNREACHABLE as error:
@@ -89,7 +113,7 @@ class Poller(stock.MultiChannelPoller):  # type: ignore[misc]  # kombu ships no 
         """Drop connections whose answer is overdue: nothing else notices a dead peer."""
         for channel in tuple(self._channels):
             patience = channel.brpop_timeout + channel.health_check_interval
-            for lane in channel.lanes if channel.health_check_interval else ():
+            for lane in channel.intake.lanes if channel.health_check_interval else ():
                 sock = getattr(lane.connection, "_sock", None)
                 if lane.is_overdue(patience) and sock is not None and not stock.is_readable(sock):
                     log.warning("queue.no_answer", queue=lane.queue, seconds=patience)

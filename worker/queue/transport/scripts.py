@@ -7,30 +7,32 @@ while nothing can be published, and a full queue can be worked off.
 """
 
 TAKE = b"""
--- KEYS: queue, processing, consumers, heartbeat. ARGV: count, first number, ttl, member
+-- KEYS: queue, processing, consumers, heartbeat
+-- ARGV: count, bytes, first number, ttl, member
 redis.call('HDEL', KEYS[2], '')
-local frames = redis.call('LRANGE', KEYS[1], -ARGV[1], -1)
-local count = #frames
-if count == 0 then return frames end
-local oldest_first, numbered = {}, {}
-for i = 1, count do
-  local frame = frames[count + 1 - i]
-  oldest_first[i] = frame
-  numbered[2 * i - 1] = ARGV[2] + i - 1
+local frames, numbered, bytes = {}, {}, 0
+for i = 1, ARGV[1] do
+  local frame = redis.call('LINDEX', KEYS[1], -i)
+  bytes = bytes + (frame and #frame or 0)
+  if not frame or (i > 1 and bytes > tonumber(ARGV[2])) then break end
+  frames[i] = frame
+  numbered[2 * i - 1] = ARGV[3] + i - 1
   numbered[2 * i] = frame
 end
+if #frames == 0 then return frames end
 redis.call('HSET', KEYS[2], unpack(numbered))
-redis.call('SADD', KEYS[3], ARGV[4])
-if redis.call('PEXPIRE', KEYS[4], ARGV[3]) == 0 then
-  redis.call('SET', KEYS[4], 1, 'PX', ARGV[3])
+redis.call('SADD', KEYS[3], ARGV[5])
+if redis.call('PEXPIRE', KEYS[4], ARGV[4]) == 0 then
+  redis.call('SET', KEYS[4], 1, 'PX', ARGV[4])
 end
-redis.call('LTRIM', KEYS[1], 0, -count - 1)
-return oldest_first
+redis.call('LTRIM', KEYS[1], 0, -#frames - 1)
+return frames
 """
 """Move the oldest messages into the owner's processing list, under numbers that go up.
 
-What was taken is found by a sweeper even if Redis was flushed meanwhile: the owner is registered
-by the same script.
+Not more than so many bytes, unless the first alone has more: huge messages must not fill a
+consumer's memory by the hundred. What was taken is found by a sweeper even if Redis was flushed
+meanwhile: the owner is registered by the same script.
 """
 
 RETURN = b"""
