@@ -18,7 +18,7 @@ from worker.steps.handling import handle_requests
 from worker.steps.reporting import report
 from worker.steps.sweeping import sweep
 
-PROCESSES = 6
+PROCESSES = 8
 
 pytestmark = pytest.mark.system
 
