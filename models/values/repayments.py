@@ -35,6 +35,10 @@ class OutcomeKind(StrEnum):
     """The provider surely did not execute it: connection refused, rate limited, or the like."""
 
 
+NO_TIME_LEFT = "no_time_left"
+"""The code of a call that was not begun, since its lease was half over: no provider's answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """A provider's answer in our words.
@@ -76,7 +80,8 @@ class RepaymentOrder:
 class Claim:
     """A claimed repayment: whoever presents its fence may record the attempt's outcome.
 
-    `before` is the state it was claimed from.
+    `before` is the state it was claimed from. `attempt` numbers all attempts, `tries` those since a
+    person last let it be tried again.
     """
 
     repayment_id: UUID
@@ -87,6 +92,7 @@ class Claim:
     provider: str
     order: RepaymentOrder
     kind: RepaymentKind = RepaymentKind.REFUND
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class RetryRule:
         else:
             # Capped before it is computed: 2**1000 is no duration, nor are 30 doublings of a day.
             doubled: int = 2 ** min(attempt, 30)
-            far = doubled > self.ceiling // self.floor
+            far = not self.floor or doubled > self.ceiling // self.floor
             upper = self.ceiling if far else min(self.ceiling, self.floor * doubled)
             waited = self.floor + (upper - self.floor) * chance
         return max(waited, min(least, LONGEST_WISH)) if least is not None else waited

@@ -10,6 +10,7 @@ import pytest
 from models.values.repayments import Action, Claim, Outcome, OutcomeKind, RepaymentOrder
 from models.values.states import RepaymentState
 from tests.providers.test_sandbox import order
+from worker.clock import elapsed_seconds
 from worker.providers import calling
 from worker.providers.contract import Capabilities
 from worker.settings import settings
@@ -110,3 +111,21 @@ def test_a_batch_with_a_wrong_number_of_answers_is_unknown_as_a_whole(
     monkeypatch.setattr(Batching, "short", True)
     outcomes = calling.call_all([claim(str(n), provider="b") for n in range(3)])
     assert {one.kind for one in outcomes} == {OutcomeKind.UNKNOWN}
+
+
+def test_a_process_that_stood_still_between_claim_and_call_sends_nothing(
+    adapters: dict[str, Slow],
+) -> None:
+    """The key may be dead by now: the lease counts from before the claim, whoever waited."""
+    claims = [claim("1"), claim("2", provider="b"), claim("3", Action.ASK), claim("4", Action.NONE)]
+    half_a_lease_ago = elapsed_seconds() - settings().lease_seconds / 2
+    late = calling.call_all(claims, half_a_lease_ago - 0.1)
+    assert [one.code for one in late] == ["no_time_left"] * 3 + ["debt_only"]
+    assert {one.kind for one in late[:3]} == {OutcomeKind.NOT_SENT}
+    in_time = calling.call_all(claims, elapsed_seconds())
+    assert [one.kind for one in in_time] == [
+        OutcomeKind.SETTLED,
+        OutcomeKind.SETTLED,
+        OutcomeKind.PENDING,
+        OutcomeKind.SETTLED,
+    ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.values.booking import Entry
 from models.values.orders import Capture
-from models.values.states import TENDERS, Account, EntryKind
+from models.values.states import TENDERS, Account, EntryKind, LineType
 from worker.rules import postings
 from worker.rules.payouts import total
 from worker.rules.splitting import cash_of
@@ -83,6 +83,67 @@ def test_a_payout_empties_the_payable_into_bank_or_debt(
     assert legs(postings.payout(1, "m", "EUR", total(sales, returns, debt))) == expected
 
 
+@pytest.mark.parametrize(
+    ("sales", "returns", "debt", "reversals", "expected"),
+    [
+        (0, 0, 0, 40, {A.MERCHANT_PAYABLE: 40, A.BANK: -40}),
+        (0, 0, 30, 40, {A.MERCHANT_PAYABLE: 40, A.MERCHANT_DEBT: -30, A.BANK: -10}),
+        (100, 170, 0, 40, {A.MERCHANT_PAYABLE: -30, A.MERCHANT_DEBT: 30}),
+        (60, 100, 0, 40, {}),
+    ],
+)
+def test_a_payout_gives_back_what_earlier_ones_were_reduced_by_for_money_that_came_back(
+    sales: int, returns: int, debt: int, reversals: int, expected: dict[Account, int]
+) -> None:
+    totals = total(sales, returns, debt, reversals)
+    assert legs(postings.payout(1, "m", "EUR", totals)) == expected
+
+
+BOOKED = (
+    postings.repayment("r", "m", "SEK", 100, 30, {LineType.GIFT_CARD: 5}),
+    postings.overpayment("r", "m", "SEK", 70),
+    postings.deduction(REFUND, "m", "SEK", 100),
+)
+
+
+@pytest.mark.parametrize("booked", BOOKED)
+def test_a_reversal_is_the_mirror_of_what_was_booked_under_a_name_of_its_own(
+    booked: Entry | None,
+) -> None:
+    kind = EntryKind.REPAYMENT_REVERSAL
+    taken_back = postings.reversal(booked, kind, "repayment:r")
+    assert booked is not None
+    assert taken_back is not None
+    assert legs(taken_back) == {account: -amount for account, amount in legs(booked).items()}
+    assert (taken_back.kind, taken_back.source) == (kind, "repayment:r")
+    assert (taken_back.merchant_id, taken_back.currency) == ("m", "SEK")
+    # Both may be booked: no other entry has the name of either.
+    assert (taken_back.kind, taken_back.source) != (booked.kind, booked.source)
+    again = postings.reversal(taken_back, booked.kind, booked.source)
+    assert again == booked
+
+
+def test_of_what_was_not_booked_nothing_is_taken_back() -> None:
+    nothing = postings.repayment("r", "m", "EUR", 0, 0)
+    assert postings.reversal(nothing, EntryKind.REPAYMENT_REVERSAL, "repayment:r") is None
+
+
+def test_a_refund_that_came_back_leaves_the_books_as_they_were() -> None:
+    """Repaid, deducted, and both taken back: the merchant's next payout has it again."""
+    books = dict.fromkeys(Account, 0)
+    repaid = postings.repayment("r", "m", "EUR", 100, 40)
+    deducted = postings.deduction(REFUND, "m", "EUR", 100)
+    for entry in (
+        repaid,
+        deducted,
+        postings.reversal(deducted, EntryKind.DEDUCTION_REVERSAL, "repayment:r"),
+        postings.reversal(repaid, EntryKind.REPAYMENT_REVERSAL, "repayment:r"),
+    ):
+        for account, amount in legs(entry).items():
+            books[account] += amount
+    assert not any(books.values())
+
+
 def test_an_entry_is_named_by_kind_and_source() -> None:
     totals = total(1, 0, 0)
     made = (
@@ -108,15 +169,21 @@ def test_where_nothing_moves_there_is_no_entry() -> None:
 
 
 @settings(deadline=None)
-@given(AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS)
+@given(AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS, AMOUNTS)
 def test_every_entry_is_balanced_whatever_is_booked(
-    amount: int, cash: int, sales: int, returns: int, debt: int
+    amount: int, cash: int, sales: int, returns: int, debt: int, reversals: int
 ) -> None:
     """Also where cash exceeds the amount: wrong figures must not unbalance the books too."""
-    legs(postings.sale(1, "m", "EUR", amount, cash))
-    legs(postings.repayment("r", "m", "EUR", amount, cash))
-    legs(postings.deduction("r", "m", "EUR", amount))
-    legs(postings.payout(1, "m", "EUR", total(sales, returns, debt)))
+    for entry in (
+        postings.sale(1, "m", "EUR", amount, cash),
+        postings.payment(1, "m", "EUR", amount),
+        postings.overpayment("r", "m", "EUR", cash),
+        postings.repayment("r", "m", "EUR", amount, cash),
+        postings.deduction("r", "m", "EUR", amount),
+        postings.payout(1, "m", "EUR", total(sales, returns, debt, reversals)),
+    ):
+        legs(entry)
+        legs(postings.reversal(entry, EntryKind.REPAYMENT_REVERSAL, "repayment:r"))
 
 
 @settings(deadline=None)

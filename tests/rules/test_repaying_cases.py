@@ -1,4 +1,4 @@
-"""The tables of repaying, complete: every state x outcome x fact, beside `test_repaying.py`."""
+"""The tables of repaying, complete: every state x outcome x error, beside `test_repaying.py`."""
 
 from datetime import timedelta
 from itertools import product
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.values.repayments import Action, DueRepayment, Outcome, OutcomeKind, Transition
+from models.values.retries import EXPONENTIAL, THREE_STEPS, ErrorClass, RetryProfile
 from models.values.states import (
     FINAL_REPAYMENT_STATES,
     OPEN_REPAYMENT_STATES,
@@ -16,70 +17,106 @@ from models.values.states import (
     RepaymentState,
 )
 from worker.rules.repaying import (
+    ATTEMPTS_EXHAUSTED,
     DECLINED_OVERPAYMENT,
+    KEY_EXPIRED,
+    PENDING_TOO_LONG,
+    REJECTED,
     ProviderFacts,
-    RetryPolicy,
     after,
     next_action,
+    parking_code,
 )
 
 S, Kind = RepaymentState, OutcomeKind
 HOUR = timedelta(hours=1)
 LIFETIME, MARGIN, MOMENT = 24 * HOUR, timedelta(minutes=3), timedelta(microseconds=1)
 ATTEMPTS_MAX = 12
+PROFILES = {"exponential": EXPONENTIAL, "three steps": THREE_STEPS}
+ERRORS = (None, *ErrorClass)
 
-AGES = {
+AGES: dict[str, timedelta | None] = {
+    "never sent": None,
     "new": timedelta(0),
     "alive": LIFETIME - MARGIN - MOMENT,
     "within the margin": LIFETIME - MARGIN,
     "dead": LIFETIME,
-    "long dead": 400 * LIFETIME,
+    "pending for long": timedelta(days=45),
+    "pending for too long": timedelta(days=45) + MOMENT,
 }
 SURELY_ALIVE = ("new", "alive")
 
 
-def action_of(
+def facts(
+    *, can_look_up: bool = True, splits: bool = False, retries: RetryProfile = EXPONENTIAL
+) -> ProviderFacts:
+    return ProviderFacts(LIFETIME, can_look_up, splits, retries=retries)
+
+
+def due(
     state: RepaymentState,
     age: timedelta | None,
-    *,
     attempts: int = 1,
     cash: int = 100,
-    can_look_up: bool = True,
-    splits: bool = False,
+    *,
     amount: int = 10**12,
+    error: ErrorClass | None = None,
+) -> DueRepayment:
+    return DueRepayment(UUID(int=1), state, attempts, cash, age, amount, error=error)
+
+
+def expected_action(
+    state: RepaymentState, age: str, attempts: int, limit: int, *, can_look_up: bool
 ) -> Action:
-    facts = ProviderFacts(LIFETIME, can_look_up, splits)
-    due = DueRepayment(UUID(int=1), state, attempts, cash, age, amount)
-    return next_action(due, facts, ATTEMPTS_MAX, MARGIN)
+    """The table of what goes through a provider: read it, it is the rule in other words."""
+    instead = Action.ASK if can_look_up else Action.PARK
+    if state is S.PENDING:
+        return Action.PARK if age == "pending for too long" else Action.ASK
+    if attempts > limit:
+        return Action.PARK
+    if attempts == limit:
+        return instead if state is S.UNKNOWN else Action.PARK
+    return Action.SEND if state is S.DUE or age in SURELY_ALIVE else instead
 
 
-@pytest.mark.parametrize("age", AGES)
+def expected_code(state: RepaymentState, attempts: int, limit: int) -> str:
+    if state is S.PENDING:
+        return PENDING_TOO_LONG
+    return ATTEMPTS_EXHAUSTED if attempts >= limit else KEY_EXPIRED
+
+
+LIMITS = {
+    "exponential": {**dict.fromkeys(ERRORS, 12), ErrorClass.REJECTED: 1},
+    "three steps": {
+        **dict.fromkeys((None, ErrorClass.NETWORK, ErrorClass.TIMEOUT), 4),
+        ErrorClass.PROVIDER_ERROR: 4,
+        **dict.fromkeys((ErrorClass.RATE_LIMITED, ErrorClass.IN_PROGRESS, ErrorClass.BALANCE), 12),
+        ErrorClass.REJECTED: 1,
+    },
+}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("can_look_up", [True, False], ids=["can-look-up", "cannot"])
 @pytest.mark.parametrize("splits", [True, False], ids=["splits", "does-not"])
-@pytest.mark.parametrize("attempts", [0, 1, 11, 12, 13, 10**6])
-@pytest.mark.parametrize("cash", [0, 1, 10**12])
 def test_the_next_action_of_every_state_is_the_one_in_the_table(
-    age: str, attempts: int, cash: int, *, can_look_up: bool, splits: bool
+    error: ErrorClass | None, profile: str, *, can_look_up: bool, splits: bool
 ) -> None:
-    table = {
-        S.DUE: Action.SEND,
-        S.PENDING: Action.ASK,
-        S.UNKNOWN: Action.SEND
-        if age in SURELY_ALIVE
-        else Action.ASK
-        if can_look_up
-        else Action.PARK,
-    }
-    for state in OPEN_REPAYMENT_STATES:
-        expected = table[state]
-        if attempts >= ATTEMPTS_MAX:
-            expected = Action.PARK
+    known = facts(can_look_up=can_look_up, splits=splits, retries=PROFILES[profile])
+    limit = LIMITS[profile][error]
+    for state, age, attempts, cash in product(
+        OPEN_REPAYMENT_STATES, AGES, (*range(14), 10**6), (0, 1, 10**12)
+    ):
+        one = due(state, AGES[age], attempts, cash, error=error)
+        expected = expected_action(state, age, attempts, limit, can_look_up=can_look_up)
         if cash == 0 and not splits:
             expected = Action.NONE
-        found = action_of(
-            state, AGES[age], attempts=attempts, cash=cash, can_look_up=can_look_up, splits=splits
-        )
-        assert found is expected, state
+        found = next_action(one, known, ATTEMPTS_MAX, MARGIN)
+        assert found is expected, (state, age, attempts, cash)
+        if found is Action.PARK:
+            code = parking_code(one, known, ATTEMPTS_MAX)
+            assert code == expected_code(state, attempts, limit), (state, age, attempts)
 
 
 @settings(deadline=None)
@@ -89,13 +126,22 @@ def test_the_next_action_of_every_state_is_the_one_in_the_table(
     margin=st.timedeltas(timedelta(0), timedelta(hours=2)),
     can_look_up=st.booleans(),
     attempts=st.integers(0, 20),
+    error=st.sampled_from(ERRORS),
+    profile=st.sampled_from(list(PROFILES.values())),
 )
 def test_an_unknown_is_sent_again_only_while_the_longest_call_ends_before_the_key(
-    age: timedelta, lifetime: timedelta, margin: timedelta, attempts: int, *, can_look_up: bool
+    age: timedelta,
+    lifetime: timedelta,
+    margin: timedelta,
+    attempts: int,
+    error: ErrorClass | None,
+    profile: RetryProfile,
+    *,
+    can_look_up: bool,
 ) -> None:
-    facts = ProviderFacts(lifetime, can_look_up, splits_debt_itself=False)
-    due = DueRepayment(UUID(int=1), S.UNKNOWN, attempts, 100, age, 100)
-    found = next_action(due, facts, ATTEMPTS_MAX, margin)
+    known = ProviderFacts(lifetime, can_look_up, splits_debt_itself=False, retries=profile)
+    one = due(S.UNKNOWN, age, attempts, error=error)
+    found = next_action(one, known, ATTEMPTS_MAX, margin)
     if found is Action.SEND:
         assert age + margin < lifetime
     if found is Action.ASK:
@@ -103,21 +149,8 @@ def test_an_unknown_is_sent_again_only_while_the_longest_call_ends_before_the_ke
     assert found is not Action.NONE
 
 
-@pytest.mark.parametrize("attempts", range(ATTEMPTS_MAX))
-def test_a_pending_repayment_is_asked_for_and_never_sent(attempts: int) -> None:
-    for age, can_look_up, splits in product([None, *AGES.values()], [True, False], [True, False]):
-        found = action_of(S.PENDING, age, attempts=attempts, can_look_up=can_look_up, splits=splits)
-        assert found is Action.ASK
-
-
 def test_a_due_repayment_that_was_never_sent_is_sent() -> None:
-    assert action_of(S.DUE, None, attempts=0) is Action.SEND
-
-
-@pytest.mark.parametrize("can_look_up", [True, False])
-def test_an_unknown_of_unknown_age_is_not_sent_again(*, can_look_up: bool) -> None:
-    found = action_of(S.UNKNOWN, None, can_look_up=can_look_up)
-    assert found is (Action.ASK if can_look_up else Action.PARK)
+    assert next_action(due(S.DUE, None, 0), facts(), ATTEMPTS_MAX, MARGIN) is Action.SEND
 
 
 STATES: dict[tuple[RepaymentState, OutcomeKind], RepaymentState] = {
@@ -137,7 +170,19 @@ STATES: dict[tuple[RepaymentState, OutcomeKind], RepaymentState] = {
     (S.PENDING, Kind.UNKNOWN): S.PENDING,
     (S.PENDING, Kind.NOT_SENT): S.PENDING,
 }
-POLICY = RetryPolicy()
+UNCLEAR = (Kind.UNKNOWN, Kind.NOT_SENT)
+CASES = list(product(STATES, ERRORS))
+
+
+def expected_state(
+    before: RepaymentState, kind: OutcomeKind, error: ErrorClass | None
+) -> RepaymentState:
+    """The table, and what it leaves out: our own fault is a person's work at once.
+
+    But not that of a question after a pending one, which the provider surely has.
+    """
+    ours = error is ErrorClass.REJECTED and kind in UNCLEAR
+    return S.PARKED if ours and before is not S.PENDING else STATES[before, kind]
 
 
 def test_the_table_of_outcomes_is_complete() -> None:
@@ -146,35 +191,46 @@ def test_the_table_of_outcomes_is_complete() -> None:
         S.PARKED,
         S.HELD,
         S.CANCELLED,
+        S.REVERSED,
     }
 
 
-@pytest.mark.parametrize(("before", "kind"), STATES, ids=[f"{b}-{k}" for b, k in STATES])
-def test_an_outcome_makes_the_state_in_the_table_and_keeps_its_code(
-    before: RepaymentState, kind: OutcomeKind
+@pytest.mark.parametrize(
+    ("case", "error"), CASES, ids=[f"{before}-{kind}-{error}" for (before, kind), error in CASES]
+)
+def test_an_outcome_makes_the_state_in_the_table_keeps_its_code_and_waits_by_its_rule(
+    case: tuple[RepaymentState, OutcomeKind], error: ErrorClass | None
 ) -> None:
-    for attempt, chance, code in product((1, 12, 500), (0.0, 0.5, 1.0), (None, "why")):
-        found = after(Outcome(kind, code), before, attempt, POLICY, chance)
-        assert (found.state, found.code) == (STATES[before, kind], code)
-        if found.state in FINAL_REPAYMENT_STATES:
-            assert found.wait is None
-        else:
-            assert found.wait is not None
-            assert POLICY.floor <= found.wait <= POLICY.ceiling
+    before, kind = case
+    state = expected_state(before, kind, error)
+    for profile, attempt, chance, code in product(
+        PROFILES.values(), (1, 12, 500), (0.0, 0.5, 1.0), (None, "why")
+    ):
+        found = after(Outcome(kind, code, error=error), before, attempt, profile, chance)
+        told = REJECTED if state is S.PARKED and code is None else code
+        rule = profile.pending if kind is Kind.PENDING else profile.rule(error)
+        wait = rule.wait(attempt, chance) if state in OPEN_REPAYMENT_STATES else None
+        assert found == Transition(state, wait, told)
 
 
 @pytest.mark.parametrize("before", OPEN_REPAYMENT_STATES)
+@pytest.mark.parametrize("error", ERRORS)
 def test_a_declined_overpayment_goes_to_a_person_and_is_no_refunds_decline(
-    before: RepaymentState,
+    before: RepaymentState, error: ErrorClass | None
 ) -> None:
     over = RepaymentKind.OVERPAYMENT
-    found = after(Outcome(Kind.DECLINED, "closed"), before, 1, POLICY, 0.5, over)
+    found = after(Outcome(Kind.DECLINED, "closed", error=error), before, 1, EXPONENTIAL, 0.5, over)
     assert found == Transition(S.PARKED, code="closed")
-    unnamed = after(Outcome(Kind.DECLINED), before, 1, POLICY, 0.5, over)
+    unnamed = after(Outcome(Kind.DECLINED, error=error), before, 1, EXPONENTIAL, 0.5, over)
     assert unnamed.code == DECLINED_OVERPAYMENT
     for kind in set(Kind) - {Kind.DECLINED}:
-        like = after(Outcome(kind), before, 1, POLICY, 0.5)
-        assert after(Outcome(kind), before, 1, POLICY, 0.5, over) == like
+        outcome = Outcome(kind, error=error)
+        like = after(outcome, before, 1, EXPONENTIAL, 0.5)
+        assert after(outcome, before, 1, EXPONENTIAL, 0.5, over) == like
+
+
+def test_the_codes_of_what_is_parked_at_once_never_change() -> None:
+    assert (REJECTED, DECLINED_OVERPAYMENT) == ("rejected_by_provider", "overpayment_declined")
 
 
 @pytest.mark.parametrize("state", OPEN_REPAYMENT_STATES)
@@ -182,107 +238,80 @@ def test_a_declined_overpayment_goes_to_a_person_and_is_no_refunds_decline(
 def test_a_chargeback_is_never_sent_whatever_else_is_stored(
     state: RepaymentState, attempts: int
 ) -> None:
-    due = DueRepayment(
-        UUID(int=1), state, attempts, 100, timedelta(0), 100, RepaymentKind.CHARGEBACK
-    )
-    for splits in (True, False):
-        facts = ProviderFacts(LIFETIME, can_look_up=True, splits_debt_itself=splits)
-        assert next_action(due, facts, ATTEMPTS_MAX, MARGIN) is Action.NONE
+    for splits, age, error in product((True, False), AGES.values(), ERRORS):
+        one = DueRepayment(
+            UUID(int=1), state, attempts, 100, age, 100, RepaymentKind.CHARGEBACK, error
+        )
+        assert next_action(one, facts(splits=splits), ATTEMPTS_MAX, MARGIN) is Action.NONE
 
 
 @pytest.mark.parametrize("splits", [True, False])
 def test_what_is_worth_nothing_goes_through_no_provider(*, splits: bool) -> None:
     for state in OPEN_REPAYMENT_STATES:
-        assert action_of(state, None, cash=0, amount=0, splits=splits) is Action.NONE
+        one = due(state, None, cash=0, amount=0)
+        assert next_action(one, facts(splits=splits), ATTEMPTS_MAX, MARGIN) is Action.NONE
 
 
 def test_a_provider_that_splits_the_debt_itself_is_sent_all() -> None:
-    splitting = ProviderFacts(LIFETIME, can_look_up=True, splits_debt_itself=True)
-    asking = ProviderFacts(LIFETIME, can_look_up=True, splits_debt_itself=False)
-    assert splitting.amount_to_send(100, 40) == 100
-    assert asking.amount_to_send(100, 40) == 40
+    assert facts(splits=True).amount_to_send(100, 40) == 100
+    assert facts(splits=False).amount_to_send(100, 40) == 40
 
 
 def test_only_a_settlement_settles_and_only_a_decline_declines() -> None:
-    for (before, kind), state in STATES.items():
-        assert (kind is Kind.SETTLED) == (state is S.SETTLED), before
-        assert (kind is Kind.DECLINED) == (state is S.DECLINED), before
+    for (before, kind), error in CASES:
+        for profile, overpaid in product(PROFILES.values(), RepaymentKind):
+            outcome = Outcome(kind, error=error)
+            state = after(outcome, before, 1, profile, 0.5, overpaid).state
+            assert (kind is Kind.SETTLED) == (state is S.SETTLED), before
+            if state is S.DECLINED:
+                assert kind is Kind.DECLINED, before
 
 
 def test_an_unknown_never_becomes_due_again() -> None:
     """Due means surely not executed: after an unknown no later outcome proves that."""
-    assert S.DUE not in {STATES[S.UNKNOWN, kind] for kind in Kind}
-    assert S.DUE not in {STATES[S.PENDING, kind] for kind in Kind}
+    for (before, kind), error in CASES:
+        if before is not S.DUE:
+            assert after(Outcome(kind, error=error), before, 1, EXPONENTIAL, 0.5).state is not S.DUE
 
 
-@st.composite
-def policies(draw: st.DrawFn) -> RetryPolicy:
-    floor = draw(st.timedeltas(timedelta(milliseconds=1), HOUR))
-    ceiling = draw(st.timedeltas(floor, 48 * HOUR))
-    return RetryPolicy(floor, ceiling, poll=draw(st.timedeltas(floor, ceiling)))
-
-
-@settings(deadline=None)
-@given(policies(), st.integers(1, 10**6), st.floats(0, 1))
-def test_every_wait_lies_within_floor_and_ceiling_of_any_policy(
-    policy: RetryPolicy, attempt: int, chance: float
-) -> None:
-    assert policy.floor <= policy.wait(attempt, chance) <= policy.ceiling
-    for before, kind in STATES:
-        wait = after(Outcome(kind), before, attempt, policy, chance).wait
-        assert wait is None or policy.floor <= wait <= policy.ceiling
-
-
-@settings(deadline=None)
-@given(
-    policies(),
-    st.integers(1, 100),
-    st.floats(0, 1),
-    st.timedeltas(timedelta(days=-1), timedelta(days=7)),
-)
-def test_a_providers_wish_is_the_least_wait_and_never_shortens_one(
-    policy: RetryPolicy, attempt: int, chance: float, wish: timedelta
-) -> None:
-    for before, kind in STATES:
-        own = after(Outcome(kind), before, attempt, policy, chance).wait
-        asked = after(Outcome(kind, retry_after=wish), before, attempt, policy, chance).wait
-        assert asked == (None if own is None else max(own, wish)), (before, kind)
-
-
-def test_waits_double_from_the_floor_and_chance_spreads_them_evenly() -> None:
-    policy = RetryPolicy(floor=timedelta(seconds=5), ceiling=timedelta(seconds=60))
-    tops = [policy.wait(attempt, 1.0).total_seconds() for attempt in range(1, 7)]
-    assert tops == [10, 20, 40, 60, 60, 60]
-    assert [policy.wait(3, chance).total_seconds() for chance in (0, 0.5, 1)] == [5, 22.5, 40]
-
-
-def test_a_pending_repayment_is_asked_for_at_the_poll_interval() -> None:
-    for before, attempt in product(OPEN_REPAYMENT_STATES, (1, 11)):
-        found = after(Outcome(Kind.PENDING), before, attempt, POLICY, 0.9)
-        assert found == Transition(S.PENDING, POLICY.poll)
+def test_whatever_stays_open_says_when_it_goes_on_and_nothing_else_does() -> None:
+    for (before, kind), error in CASES:
+        found = after(Outcome(kind, error=error), before, 1, THREE_STEPS, 0.5)
+        assert (found.wait is not None) == (found.state in OPEN_REPAYMENT_STATES)
+        assert found.wait is None or found.wait > timedelta(0)
 
 
 @settings(deadline=None)
 @given(
     kinds=st.lists(
-        st.sampled_from([Kind.PENDING, Kind.UNKNOWN, Kind.NOT_SENT]), min_size=20, max_size=20
+        st.tuples(
+            st.sampled_from([Kind.UNKNOWN, Kind.NOT_SENT]),
+            st.sampled_from([error for error in ERRORS if error is not ErrorClass.REJECTED]),
+        ),
+        min_size=20,
+        max_size=20,
     ),
-    ages=st.lists(st.sampled_from(list(AGES.values())), min_size=20, max_size=20),
+    ages=st.lists(st.sampled_from([HOUR, LIFETIME]), min_size=20, max_size=20),
     can_look_up=st.booleans(),
+    profile=st.sampled_from(list(PROFILES.values())),
 )
-def test_a_repayment_that_never_ends_is_parked_at_the_last_attempt_at_the_latest(
-    kinds: list[OutcomeKind], ages: list[timedelta], *, can_look_up: bool
+def test_a_repayment_of_which_nothing_is_heard_is_parked_soon_after_the_last_attempt(
+    kinds: list[tuple[OutcomeKind, ErrorClass | None]],
+    ages: list[timedelta],
+    profile: RetryProfile,
+    *,
+    can_look_up: bool,
 ) -> None:
-    state, sent = S.DUE, False
-    for attempt, (kind, age) in enumerate(zip(kinds, ages, strict=True)):
-        action = action_of(state, age, attempts=attempt, can_look_up=can_look_up)
-        if action is Action.PARK:
-            assert attempt == ATTEMPTS_MAX or not can_look_up
+    known = facts(can_look_up=can_look_up, retries=profile)
+    state, error = S.DUE, None
+    for attempts, ((kind, went_wrong), age) in enumerate(zip(kinds, ages, strict=True)):
+        found = next_action(due(state, age, attempts, error=error), known, ATTEMPTS_MAX, MARGIN)
+        if found is Action.PARK:
             return
-        assert attempt < ATTEMPTS_MAX
-        if action is Action.SEND and sent:
-            assert state in (S.DUE, S.UNKNOWN)
+        # One more than the limit: the question that is asked before a person is.
+        assert attempts < ATTEMPTS_MAX + (state is S.UNKNOWN and can_look_up)
+        if found is Action.SEND:
             assert state is S.DUE or age + MARGIN < LIFETIME
-        sent = sent or action is Action.SEND
-        state = after(Outcome(kind), state, attempt + 1, POLICY, 0.5).state
+        outcome = Outcome(kind, error=went_wrong)
+        state, error = after(outcome, state, attempts + 1, profile, 0.5).state, went_wrong
     raise AssertionError("never parked")

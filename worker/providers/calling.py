@@ -1,31 +1,35 @@
 """Make provider calls for claimed repayments, many at once, and turn what happens into outcomes."""
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from models.values.repayments import Action, Claim, Outcome, OutcomeKind
+from models.values.repayments import NO_TIME_LEFT, Action, Claim, Outcome, OutcomeKind
 from models.values.retries import ErrorClass
+from worker.clock import elapsed_seconds
 from worker.providers.contract import BatchProvider, Provider
 from worker.providers.registry import provider_named
 from worker.settings import settings
 
 log = structlog.get_logger()
 
+NOT_BEGUN = Outcome(OutcomeKind.NOT_SENT, code=NO_TIME_LEFT, error=ErrorClass.IN_PROGRESS)
 DEBT_ONLY = Outcome(OutcomeKind.SETTLED, code="debt_only", evidence={"reduces": "debt"})
 
 
-def call_all(claims: Sequence[Claim]) -> list[Outcome]:
+def call_all(claims: Sequence[Claim], claimed_at_seconds: float | None = None) -> list[Outcome]:
     """The outcome of each claim, in order. Never raises: what goes wrong is an outcome.
 
     Calls are begun only in the first half of the lease, so that the last of them ends, and is
-    recorded, while the lease still runs. What is not begun was surely not sent.
+    recorded, while the lease still runs. What is not begun was surely not sent. The lease counts
+    from before the claim (`claimed_at_seconds` of worker.clock), not from this call: a process may
+    have stood still in between, and the key may be dead by now.
     """
     outcomes: list[Outcome] = [DEBT_ONLY] * len(claims)
-    deadline_seconds = time.monotonic() + settings().lease_seconds / 2
+    since = elapsed_seconds() if claimed_at_seconds is None else claimed_at_seconds
+    deadline_seconds = since + settings().lease_seconds / 2
     by_provider: dict[str, list[int]] = defaultdict(list)
     for position, claim in enumerate(claims):
         if claim.action is not Action.NONE:
@@ -53,7 +57,7 @@ def _call_provider(
             for position, claim in enumerate(claims)
             if claim.action is Action.SEND and provider.takes_in_batch(claim.order)
         ]
-        sent = _send_batch(provider, [claims[position] for position in together])
+        sent = _send_batch(provider, [claims[position] for position in together], deadline_seconds)
         outcomes = dict(zip(together, sent, strict=True))
     single = [position for position in range(len(claims)) if position not in outcomes]
     if single:
@@ -63,9 +67,13 @@ def _call_provider(
     return [outcomes[position] for position in range(len(claims))]
 
 
-def _send_batch(provider: BatchProvider, claims: Sequence[Claim]) -> Sequence[Outcome]:
+def _send_batch(
+    provider: BatchProvider, claims: Sequence[Claim], deadline_seconds: float
+) -> Sequence[Outcome]:
     if not claims:
         return ()
+    if elapsed_seconds() > deadline_seconds:
+        return [NOT_BEGUN] * len(claims)
     try:
         outcomes = provider.repay_many([claim.order for claim in claims])
         if len(outcomes) == len(claims):
@@ -77,8 +85,8 @@ def _send_batch(provider: BatchProvider, claims: Sequence[Claim]) -> Sequence[Ou
 
 
 def _call_one(provider: Provider, claim: Claim, deadline_seconds: float) -> Outcome:
-    if time.monotonic() > deadline_seconds:
-        return Outcome(OutcomeKind.NOT_SENT, code="no_time_left", error=ErrorClass.IN_PROGRESS)
+    if elapsed_seconds() > deadline_seconds:
+        return NOT_BEGUN
     call = provider.repay if claim.action is Action.SEND else provider.look_up
     try:
         return call(claim.order)

@@ -65,4 +65,6 @@ def after_calls(gate: Gate, outcomes: Sequence[Outcome], now: datetime) -> Gate:
     openings = max(gate.openings, 1)
     doubled: int = 2 ** min(openings - 1, 10)
     wait = min(OPEN_FLOOR * doubled, OPEN_CEILING)
-    return replace(gate, failures=failures, openings=openings, opened_until=now + wait)
+    # Never less than a probe was given, or a second one would go out beside it.
+    opened_until = max(now + wait, gate.opened_until or now)
+    return replace(gate, failures=failures, openings=openings, opened_until=opened_until)

@@ -34,7 +34,7 @@ def parse_condition(text: str) -> Condition:
     """
     told: dict[str, str] = {}
     older_than: timedelta | None = None
-    for part in (one.strip() for one in text.split(" and ")):
+    for part in map(str.strip, re.split(" and ", text, flags=re.IGNORECASE)):
         older = _OLDER.fullmatch(part)
         if older and older_than is None:
             older_than = int(older[1]) * UNITS[older[2]]

@@ -28,8 +28,10 @@ _executors: dict[tuple[int, str], ThreadPoolExecutor] = {}
 _under_way: dict[tuple[int, str], set[Future[int]]] = defaultdict(set)
 
 
-def attempt(claims: Sequence[Claim]) -> None:
+def attempt(claims: Sequence[Claim], claimed_at_seconds: float) -> None:
     """Make the claimed attempts and record what comes of them; wait only so long for slow ones.
+
+    `claimed_at_seconds` (of worker.clock) is from before the transaction that claimed them.
 
     Raises:
         DatabaseUnavailableError: some was not recorded; the leases expire and the sweep resumes.
@@ -39,8 +41,8 @@ def attempt(claims: Sequence[Claim]) -> None:
         # What goes through no provider waits for none.
         groups["" if claim.action is Action.NONE else claim.provider].append(claim)
     own = groups.pop("", [])
-    futures = [_submit(provider, group) for provider, group in groups.items()]
-    _attempt_group(own)
+    futures = [_submit(provider, group, claimed_at_seconds) for provider, group in groups.items()]
+    _attempt_group(own, claimed_at_seconds)
     done, late = wait(futures, timeout=settings().patience_seconds)
     for future in done:
         future.result()
@@ -67,17 +69,17 @@ def drain(seconds: float) -> bool:
     return not late
 
 
-def _submit(provider: str, group: Sequence[Claim]) -> Future[int]:
+def _submit(provider: str, group: Sequence[Claim], claimed_at_seconds: float) -> Future[int]:
     key = os.getpid(), provider
     executor = _executors.get(key)
     if executor is None:
         executor = ThreadPoolExecutor(LANES, thread_name_prefix=f"lane-{provider}")
         _executors[key] = executor
-    future = executor.submit(_attempt_group, group)
+    future = executor.submit(_attempt_group, group, claimed_at_seconds)
     _under_way[key].add(future)
     future.add_done_callback(lambda done: _under_way[key].discard(done))
     return future
 
 
-def _attempt_group(group: Sequence[Claim]) -> int:
-    return record_outcomes(group, call_all(group))
+def _attempt_group(group: Sequence[Claim], claimed_at_seconds: float) -> int:
+    return record_outcomes(group, call_all(group, claimed_at_seconds))

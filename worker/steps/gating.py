@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from models.values.gates import Admission, Gate, GateKey
-from models.values.repayments import Action, Claim, Outcome
+from models.values.repayments import NO_TIME_LEFT, Action, Claim, Outcome
 from worker.rules.gating import FAILURES_MAX, admit, after_calls, is_ill
 from worker.settings import settings
 from worker.steps.facts import facts_of
@@ -61,7 +61,8 @@ def note_outcomes(connection: Connection, pairs: Sequence[tuple[Claim, Outcome]]
     """Tell the gates what calls came to. Costs one statement while all is well."""
     told: dict[GateKey, list[Outcome]] = defaultdict(list)
     for claim, outcome in pairs:
-        if claim.action in (Action.SEND, Action.ASK):
+        called = claim.action in (Action.SEND, Action.ASK) and outcome.code != NO_TIME_LEFT
+        if called:
             told[claim.provider, claim.order.merchant_id].append(outcome)
     if not told:
         return

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from models.messages.refunds import RefundRequestV1
+from worker.clock import elapsed_seconds
 from worker.steps.accepting import accept_requests
 from worker.steps.answers import Answer
 from worker.steps.attempting import attempt
@@ -18,6 +19,7 @@ def handle_requests(messages: Sequence[RefundRequestV1]) -> list[Answer]:
     Raises:
         DatabaseUnavailableError: not all was done; the same messages may be handled again.
     """
+    claimed_at_seconds = elapsed_seconds()
     batch = accept_requests(messages)
-    attempt(batch.claims)
+    attempt(batch.claims, claimed_at_seconds)
     return batch.answers

@@ -69,7 +69,7 @@ def to_record(claim: Claim, outcome: Outcome) -> repayments.ToRecord:
     """The outcome with the state that it makes of its repayment."""
     chance = random.random()  # noqa: S311 - jitter is no secret
     profile = facts_of(claim.provider).retries
-    transition = after(outcome, claim.before, claim.attempt, profile, chance, claim.kind)
+    transition = after(outcome, claim.before, claim.tries, profile, chance, claim.kind)
     return repayments.ToRecord(
         claim,
         outcome,

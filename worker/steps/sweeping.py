@@ -1,6 +1,5 @@
 """Take up repayments that are due: to be sent, asked after, or abandoned by a crash."""
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -9,6 +8,7 @@ from sqlalchemy import Connection
 
 from models.values.repayments import Action, Claim
 from models.values.states import CaseKind, Topic
+from worker.clock import elapsed_seconds
 from worker.database import transact
 from worker.rules.repaying import next_action, parking_code
 from worker.settings import settings
@@ -31,11 +31,12 @@ def sweep() -> int:
         DatabaseUnavailableError: the next sweep goes on.
     """
     attempted = 0
-    deadline_seconds = time.monotonic() + SWEEP_SECONDS
+    deadline_seconds = elapsed_seconds() + SWEEP_SECONDS
     for suspect in (False, True):
-        while time.monotonic() < deadline_seconds:
+        while elapsed_seconds() < deadline_seconds:
+            claimed_at_seconds = elapsed_seconds()
             found, claimed = transact(lambda connection: _claim(connection, suspect=suspect))  # noqa: B023 - run at once
-            attempt(claimed)
+            attempt(claimed, claimed_at_seconds)
             attempted += len(claimed)
             if not found:
                 break

@@ -89,12 +89,13 @@ _CLAIM = text("""
         FROM unnest(CAST(:ids AS uuid[]), CAST(:actions AS text[])) AS u(id, action)
         WHERE r.id = u.id
         RETURNING r.id, r.refund_id, r.capture_pk, r.provider, r.provider_key, r.amount_minor,
-                  r.cash_minor, r.fence, r.attempts, u.action, r.kind
+                  r.cash_minor, r.fence, r.attempts, u.action, r.kind,
+                  r.attempts - r.attempts_forgiven AS tries
     )
     SELECT claimed.id, claimed.fence, claimed.attempts, claimed.action, claimed.provider,
            claimed.provider_key, claimed.refund_id, f.merchant_id, o.order_id, c.capture_id,
            f.currency, claimed.amount_minor, claimed.cash_minor, c.provider_references,
-           claimed.kind, f.kind
+           claimed.kind, f.kind, claimed.tries
     FROM claimed
     JOIN refunds f ON f.id = claimed.refund_id
     JOIN orders o ON o.id = f.order_pk
@@ -154,6 +155,7 @@ def claim_locked(
                 unallocated=by_id[row[0]].unallocated and row[15] == RefundKind.AMOUNT,
             ),
             kind=RepaymentKind(row[14]),
+            tries=row[16],
         )
         for row in rows
     ]
