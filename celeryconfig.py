@@ -6,11 +6,15 @@ Background: the database row is the letter, the message a doorbell (docs/decisio
 from kombu.entity import Exchange, Queue
 
 from models.messages.names import OUTBOX_RELAY, QUEUE_OF, QUEUES, REPAYMENTS_SWEEP
+from worker.queue.transport import choose as _choose_transport
 from worker.settings import settings as _settings
 
 _configured = _settings()
 
 broker_url = _configured.redis_url.get_secret_value() if _configured.redis_url else None
+# Messages stay in Redis until they are acknowledged (docs/decisions/0011), unless the stock
+# transport is asked for. Both have the same queues and messages and may run side by side.
+_choose_transport(_configured.transport)
 
 # No result backend: states are read from the database. One less thing to grow, hang or leak.
 result_backend = None
@@ -62,6 +66,9 @@ task_send_sent_event = False
 # A broker that is away is waited for, for ever; the supervisor watches the process.
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+# What Redis refuses (it is full, or a replica) is waited for as well. Not by the stock transport,
+# which would empty the queue while it cannot note what it took.
+broker_channel_error_retry = _configured.transport == "safe"
 # A publisher gives up after seconds and says so; its caller sends again.
 task_publish_retry_policy = {
     "max_retries": 3,
@@ -70,10 +77,20 @@ task_publish_retry_policy = {
     "interval_max": 1.0,
 }
 broker_pool_acquire_timeout = 5.0
+# Both transports get all of these; each ignores what is the other's.
 broker_transport_options = {
-    # Longer than three hard limits, else running work is delivered again.
+    # Safe: a consumer that does not tell of life for so long is dead, and others get its messages.
+    # Longer than the event loop can be kept: by a task's hard limit, when the pool is solo or the
+    # worker is told to stop.
+    "owner_ttl": 120,
+    # Safe: so many frames that are no messages are kept in each `<queue>.dead`, for a look.
+    "dead_letters_max": 10_000,
+    # Stock: longer than three hard limits, else running work is delivered again.
     "visibility_timeout": 300,
+    # Seconds between two looks. Safe: at what is due, to tell of life, to take over from the dead.
+    # Stock: for messages over their visibility timeout.
     "unacked_restore_interval": 5,
+    # Stock: at each look, by one consumer at a time, which may die over it.
     "unacked_restore_throttle": 1,
     "unacked_restore_limit": 100,
     "unacked_mutex_expire": 30,
@@ -81,10 +98,13 @@ broker_transport_options = {
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
+    # Waiting has no socket timeout: so long after its end the connection counts as dead.
     "health_check_interval": 10,
+    # Whoever calls decides whether to call again.
     "retry_on_timeout": False,
-    # One list a queue: purge, monitors and LLEN see all of it.
+    # One list a queue: purge, monitors and LLEN see all of it, and the safe transport has no more.
     "priority_steps": [0],
+    # In `CLIENT LIST`.
     "client_name": "refund-worker",
 }
 

@@ -3,7 +3,8 @@
 Messages are published while no worker runs and set aside under another name. The workers start,
 handle some messages to warm up, and wait. Then the messages are moved to the workers' queue in one
 command: the clock runs from there until the queue and the broker's record of unacknowledged
-messages, by whichever transport, are both empty. Every task acknowledges late, so that is when the last one is done.
+messages (either transport's) are both empty. Every task acknowledges late, so that is when the last
+one is done.
 """
 
 import time

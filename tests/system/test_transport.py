@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from worker.queue.transport.watching import count_held
 pytestmark = pytest.mark.system
 
 APP = "tests.system.transport_app"
+QUEUES = ("single", "batch", "other")
 
 
 class Notes:
@@ -105,7 +107,7 @@ def names(count: int, prefix: str = "m") -> list[str]:
 
 
 def idle(client: redis.Redis) -> bool:
-    return not client.exists("single", "batch", "other") and not count_held(client)
+    return not client.exists(*QUEUES) and not count_held(client)
 
 
 def test_killed_again_and_again_amid_messages_nothing_is_lost(
@@ -228,6 +230,26 @@ def test_stock_producers_need_not_know(
     wait_for(lambda: {*notes.done} == {"two", "one", "bare"} and idle(broker), 20, worker.log)
 
 
+def test_remote_control_and_inspection_are_as_ever(
+    broker: redis.Redis, producer: Producer, notes: Notes, start: Start
+) -> None:
+    """The project has it off, but nothing in the transport stands in its way."""
+    worker = start("--pool", "solo", REMOTE_CONTROL="yes").wait_ready()
+    ours = Celery("ours", broker=os.environ["REDIS_URL"], set_as_current=False)
+    ours.conf.broker_transport = "worker.queue.transport:Transport"
+    for app in (producer.app, ours):
+        inspect = app.control.inspect(timeout=5, limit=1)
+        assert inspect.ping() == {"w0@test": {"ok": "pong"}}
+        assert {queue["name"] for queue in inspect.active_queues()["w0@test"]} == {*QUEUES}
+    ours.control.cancel_consumer("single", reply=True, timeout=5, limit=1)
+    producer.send("single", "later")
+    producer.send("batch", "other")
+    wait_for(lambda: notes.done == ["other"], 20, worker.log)
+    ours.control.add_consumer("single", reply=True, timeout=5, limit=1)
+    wait_for(lambda: notes.done == ["other", "later"], 20, worker.log)
+    ours.close()
+
+
 def test_the_stock_transport_is_one_setting_away(
     broker: redis.Redis, producer: Producer, notes: Notes, start: Start
 ) -> None:
@@ -251,12 +273,15 @@ class Server:
             one.bind(("127.0.0.1", 0))
             self.port = one.getsockname()[1]
         self.folder = folder
+        # A socket's path may not be long.
+        self.socket = Path(tempfile.gettempdir(), f"valkey-{self.port}.sock")
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = redis.Redis.from_url(self.url)
         self.process = self._launch()
 
     def _launch(self) -> "subprocess.Popen[bytes]":
         options = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": ""}
+        options |= {"unixsocket": self.socket, "maxclients": 100}
         options |= {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
         flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         process = subprocess.Popen([valkey_binary(), *flags], stdout=subprocess.DEVNULL)
@@ -286,6 +311,7 @@ def own_server(folder: Path) -> Iterator[Server]:
         server.process.kill()
         server.process.wait()
         server.client.close()
+        server.socket.unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -330,6 +356,18 @@ def test_a_redis_that_does_not_answer_for_a_while_is_waited_for(
     wait_for(lambda: {*notes.done} == {*names(50), "after"}, 30, worker.log)
     wait_for(lambda: idle(server.client), 20, worker.log)
     assert worker.process.poll() is None
+    producer.app.close()
+
+
+def test_a_unix_socket_will_do(server: Server, notes: Notes, start: Start) -> None:
+    worker = start("--pool", "threads", REDIS_URL=f"redis+socket://{server.socket}").wait_ready()
+    assert f"redis+socket://{server.socket}" in worker.log.read_text()
+    producer = Producer(server.url)
+    producer.send("single", *names(30))
+    producer.send("batch", *names(30, "b"))
+    wait_for(lambda: len(notes.done) == 60 and idle(server.client), 20, worker.log)
+    assert worker.stop() == 0
+    assert not server.client.exists("_consumers", "unacked")
     producer.app.close()
 
 

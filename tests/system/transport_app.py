@@ -29,7 +29,7 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=int(os.environ.get("PREFETCH", "20")),
-    worker_enable_remote_control=False,
+    worker_enable_remote_control="REMOTE_CONTROL" in os.environ,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

@@ -65,8 +65,10 @@ class Channel(stock.Channel):  # type: ignore[misc]  # kombu ships no types
 
     @property
     def is_consuming(self) -> bool:
-        """Whether it takes messages, or has some that are not settled."""
-        return bool(self.intake.lanes) or (self._qos is not None and self._qos.held > 0)
+        """Whether it takes messages to acknowledge, or has some that are not settled."""
+        if any(lane.keep for lane in self.intake.lanes):
+            return True
+        return self._qos is not None and self._qos.held > 0
 
     def basic_consume(
         self,
@@ -93,6 +95,10 @@ class Channel(stock.Channel):  # type: ignore[misc]  # kombu ships no types
         except redis.OutOfMemoryError:
             # A consumer that starts now is what makes room. Producers declare for themselves.
             log.warning("queue.full", binding=binding)
+
+    def _size(self, queue: str) -> int:
+        # Not in a transaction, of which a full Redis refuses even the reading.
+        return int(self._create_client().llen(queue))
 
     def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> Any:  # noqa: ARG002, FBT001, FBT002 - kombu's signature
         """Get one message at once, or None."""

@@ -57,6 +57,7 @@ class Owner:
         self._dead_letters_max = dead_letters_max
         self._next_number = 1
         self._queues: set[str] = set()
+        self._left_traces = False
         # Acknowledgements may come from other threads.
         self._lock = threading.Lock()
         self._unsent: list[Command] = []
@@ -71,6 +72,7 @@ class Owner:
         """
         first, self._next_number = self._next_number, self._next_number + count
         self._queues.add(queue)
+        self._left_traces = True
         keys = (
             self.keys.queue(queue),
             self.keys.processing(queue, self.id),
@@ -129,6 +131,8 @@ class Owner:
     def leave(self) -> int:
         """Put everything back, and remove every trace of this owner; gives how many."""
         self.retire()
+        if not self._left_traces:
+            return 0
         returned = self.put_all_back()
         self._client.execute_command("DEL", self.keys.heartbeat(self.id))
         return returned
@@ -176,6 +180,7 @@ class Owner:
         return moved
 
     def _renewal(self) -> Command:
+        self._left_traces = True
         return "EVAL", scripts.RENEW, 1, self.keys.heartbeat(self.id), self._ttl_ms
 
     def _empty(self, queue: str, owner: str, *, only_of_dead: bool = False) -> int:
