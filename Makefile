@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up test check unit bench schemas lock clean
+.PHONY: help install run up test check unit bench chaos schemas lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,11 +34,15 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# A process a core, each with servers of its own; a file's tests stay together.
 unit: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: $(STAMP) ## Measure refunds against no-op tasks and a durable workflow, in one run
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+chaos: $(STAMP) ## Refunds under injected faults, and a verdict (ARGS="--refunds 2000 --kills 10")
+	$(BIN)/python -m chaos.run $(ARGS)
 
 schemas: $(STAMP) ## Export the JSON Schemas of the messages to docs/schemas
 	$(BIN)/refunds schemas export docs/schemas

@@ -70,7 +70,7 @@ OPTIONAL: list[tuple[Json, set[str]]] = [
 
 
 @EACH_KIND
-@pytest.mark.parametrize(("told", "kinds"), OPTIONAL, ids=str)
+@pytest.mark.parametrize(("told", "kinds"), OPTIONAL, ids=[str(one[0]) for one in OPTIONAL])
 def test_a_field_is_taken_by_the_kinds_that_have_it(kind: str, told: Json, kinds: set[str]) -> None:
     message = plain(kind)
     assert named(RefundRequestV1, message) == []

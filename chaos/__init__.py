@@ -1,0 +1,1 @@
+"""Thousands of refunds under injected faults, and the verdict of a checker: `make chaos`."""

@@ -1,0 +1,1 @@
+"""A folder for PYTHONPATH: what starts with it has a wrong clock."""
