@@ -221,8 +221,10 @@ def test_online_retail_ends_as_expected_to_the_penny(
     )
     if kill:
         for _ in range(2):
+            wait_for(lambda: _worker_of(process.pid), 60)
             time.sleep(9)
-            _kill_worker_of(process.pid)
+            wait_for(lambda: _worker_of(process.pid), 60)
+            os.kill(_worker_of(process.pid) or 0, signal.SIGKILL)
     output, _ = process.communicate(timeout=170)
     assert process.returncode == 0, output.decode()
     found, expected = (
@@ -248,10 +250,13 @@ def test_online_retail_ends_as_expected_to_the_penny(
         assert found["worker_restarts"] == 2
 
 
-def _kill_worker_of(pid: int) -> None:
-    """SIGKILL the Celery worker that this demo started."""
+def _worker_of(pid: int) -> int | None:
+    """The Celery worker that this demo runs now, if it does."""
     listed = subprocess.run(
-        [PS, "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True
+        [PS, "-o", "pid=,stat=,args=", "--ppid", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    (found,) = [line for line in listed.stdout.splitlines() if " worker.app worker " in line]
-    os.kill(int(found.split()[0]), signal.SIGKILL)
+    found = [line for line in listed.stdout.splitlines() if " worker.app worker " in line]
+    return next((int(line.split()[0]) for line in found if line.split()[1][0] != "Z"), None)

@@ -71,6 +71,7 @@ def test_the_loop_has_its_turn_while_a_task_runs_in_the_callback(
 ) -> None:
     """A solo pool runs tasks where they are delivered: timers must still fire between them."""
     channel = connect()
+    channel.brpop_timeout = 60  # nothing else wakes the loop
     register(hub, channel)
     handled: list[str] = []
     fired: list[int] = []
@@ -103,6 +104,24 @@ def test_room_is_filled_as_soon_as_messages_are_acknowledged(
         for message in consumer.messages[before:]:
             message.ack()
     assert consumer.bodies == [str(number) for number in range(30)]
+    assert most <= 4
+
+
+def test_several_queues_together_keep_to_the_prefetch_limit(
+    broker: redis.Redis, connect: Connect, hub: Any
+) -> None:
+    channel = connect()
+    register(hub, channel)
+    consumer = Consumer(channel, "q", "r", "s", prefetch=4)
+    for queue in ("q", "r", "s"):
+        push(broker, queue, *(str(number) for number in range(30)))
+    most = 0
+    while len(consumer.messages) < 90:
+        before = len(consumer.messages)
+        run_until(hub, lambda before=before: len(consumer.messages) > before)  # type: ignore[misc]  # bound on purpose
+        most = max(most, sum(count_held(broker).values()))
+        for message in consumer.messages[before:]:
+            message.ack()
     assert most <= 4
 
 

@@ -199,36 +199,52 @@ def test_whoever_was_taken_for_dead_cannot_remove_the_others_copy(
     assert other.sweep() == 0
 
 
+class Interrupted:
+    """A client to which something happens between a sweeper's look and its move."""
+
+    def __init__(self, broker: redis.Redis, happens: Callable[[], Any]) -> None:
+        self.execute_command = broker.execute_command
+        self._broker = broker
+        self._happens = happens
+
+    def pipeline(self, **options: Any) -> Any:
+        pipe: Any = self._broker.pipeline(**options)
+        look = pipe.execute
+
+        def looked() -> Any:
+            answer = look()
+            self._happens()
+            return answer
+
+        pipe.execute = looked
+        return pipe
+
+
 def test_two_sweepers_at_once_move_each_message_once(
     broker: redis.Redis, new_owner: NewOwner
 ) -> None:
-    """The second comes in between the first one's look and its move."""
     dead, first, second = new_owner(), new_owner(), new_owner()
     push(broker, "q", *names(3))
     take_many(broker, dead, 3)
     broker.delete(dead.keys.heartbeat(dead.id))
-    execute = first._client.pipeline
-
-    def interrupted(**options: Any) -> Any:
-        first._client = broker
-        pipe = execute(**options)
-        run = pipe.execute
-
-        def then_swept() -> Any:
-            answer = run()
-            assert second.sweep() == 3
-            return answer
-
-        pipe.execute = then_swept
-        return pipe
-
-    class Interrupted:
-        execute_command = broker.execute_command
-        pipeline = staticmethod(interrupted)
-
-    first._client = Interrupted()
+    swept: list[int] = []
+    first._client = Interrupted(broker, lambda: swept.append(second.sweep()))
     assert first.sweep() == 0
+    assert swept == [3]
     assert queued(broker, "q") == names(3)
+
+
+def test_an_owner_that_comes_back_under_the_sweepers_eyes_keeps_its_messages(
+    broker: redis.Redis, new_owner: NewOwner
+) -> None:
+    paused, sweeper = new_owner(), new_owner()
+    push(broker, "q", *names(3))
+    take_many(broker, paused, 3)
+    broker.delete(paused.keys.heartbeat(paused.id))
+    sweeper._client = Interrupted(broker, paused.tick)
+    assert sweeper.sweep() == 0
+    assert count_held(broker) == {"q": 3}
+    assert broker.scard(sweeper.keys.consumers) == 1
 
 
 def test_an_owner_that_came_back_in_time_keeps_its_messages(
@@ -302,6 +318,29 @@ def test_an_acknowledgement_that_cannot_be_sent_is_sent_later(
     assert count_held(broker) == {"q": 2}
     assert owner.leave() == 2
     assert queued(broker, "q") == names(5)[3:]
+
+
+def test_what_is_refused_keeps_nothing_else_from_being_settled(
+    broker: redis.Redis, new_owner: NewOwner
+) -> None:
+    owner = new_owner()
+    push(broker, "q", "a", "b")
+    push(broker, "r", "c")
+    tags = [*take_many(broker, owner, 2), take(owner, "r")]
+    processing = owner.keys.processing("r", owner.id)
+    broker.rename(processing, "aside")
+    broker.set(processing, "no hash")
+    owner.acknowledge(tags)
+    owner.acknowledge(tags[:1])
+    assert count_held_of(broker, owner, "q") == 0
+    broker.rename("aside", processing)
+    owner.tick()
+    assert count_held(broker) == {}
+
+
+def count_held_of(broker: redis.Redis, owner: Owner, queue: str) -> int:
+    held: Any = broker.hlen(owner.keys.processing(queue, owner.id))
+    return int(held)
 
 
 def test_what_is_acknowledged_is_not_put_back(broker: redis.Redis, new_owner: NewOwner) -> None:

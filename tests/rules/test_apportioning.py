@@ -136,9 +136,7 @@ def test_any_sequence_of_units_adds_up_to_the_line_and_is_never_above_it(
                 so_far,
                 amount,
                 tax_within(captured, amount),
-                whole.discount_minor
-                if amount == whole.amount_minor != 0
-                else reference_down(whole.discount_minor, so_far, quantity),
+                reference_down(whole.discount_minor, so_far, quantity),
             )
     assert captured.taken == captured.captured
     for before, later in pairwise(trail):

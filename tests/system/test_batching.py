@@ -64,6 +64,8 @@ def test_a_message_that_kills_its_process_is_set_apart_after_three_tries_and_oth
 def test_a_batch_that_fails_is_kept_and_tried_again(
     send: Callable[..., None], notes: Path, hostile: Worker, broker: redis.Redis
 ) -> None:
+    # Only a worker that is there can fail before the time is over.
+    hostile.wait_ready()
     send(id="a", fail_until=time.time() + 5)
     wait_for(lambda: "failed a" in notes.read_text(), 30, hostile.log)
     assert broker.hlen("unacked") == 1, "a message that is not done is not acknowledged"
