@@ -223,8 +223,7 @@ def test_online_retail_ends_as_expected_to_the_penny(
         for _ in range(2):
             wait_for(lambda: _worker_of(process.pid), 60)
             time.sleep(9)
-            wait_for(lambda: _worker_of(process.pid), 60)
-            os.kill(_worker_of(process.pid) or 0, signal.SIGKILL)
+            _kill_worker_of(process.pid)
     output, _ = process.communicate(timeout=170)
     assert process.returncode == 0, output.decode()
     found, expected = (
@@ -250,7 +249,14 @@ def test_online_retail_ends_as_expected_to_the_penny(
         assert found["worker_restarts"] == 2
 
 
-def _worker_of(pid: int) -> int | None:
+def _kill_worker_of(pid: int) -> None:
+    """SIGKILL the worker of this demo, as soon as there is one."""
+    wait_for(lambda: _worker_of(pid), 60)
+    for worker_pid in _worker_of(pid):
+        os.kill(worker_pid, signal.SIGKILL)
+
+
+def _worker_of(pid: int) -> list[int]:
     """The Celery worker that this demo runs now, if it does."""
     listed = subprocess.run(
         [PS, "-o", "pid=,stat=,args=", "--ppid", str(pid)],
@@ -259,4 +265,4 @@ def _worker_of(pid: int) -> int | None:
         check=False,
     )
     found = [line for line in listed.stdout.splitlines() if " worker.app worker " in line]
-    return next((int(line.split()[0]) for line in found if line.split()[1][0] != "Z"), None)
+    return [int(line.split()[0]) for line in found if line.split()[1][0] != "Z"]

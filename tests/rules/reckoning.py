@@ -222,7 +222,7 @@ class Reckoning:
                 return no
         if self.ask.with_shares:
             for capture in self.book.captures:
-                self._shares(self.goods(capture))
+                self._shares(self.goods(capture), capture.capture_id)
         return None
 
     def _line(self, told: LineAsk) -> No | None:
@@ -250,7 +250,7 @@ class Reckoning:
             wanted -= min(there, wanted)
         return (RefusalCode.EXCEEDS_CAPTURED, f"{told.path}.amount_minor") if wanted else None
 
-    def _shares(self, ways: Sequence[Way]) -> None:
+    def _shares(self, ways: Sequence[Way], capture_id: str) -> None:
         goods = [way for way in ways if not way.goes_along]
         if not any(way.moved.amount_minor for way in goods):
             return
@@ -258,7 +258,8 @@ class Reckoning:
             sum(way.at.amount_minor for way in goods),
             sum(way.whole.amount_minor for way in goods),
         )
-        asked = {told.line_id for told in self.ask.lines}
+        # A line that is named in one capture still goes along in the others.
+        asked = {one.line_id for one in self.ask.lines if one.capture_id in (None, capture_id)}
         for way in ways:
             if way.goes_along and way.line.line_id not in asked:
                 if part == 1:
