@@ -220,3 +220,21 @@ def test_news_settles_what_was_parked_and_closes_its_case(
     assert hear_news([news(NewsKind.SETTLED, with_key)]) in (["settle"], ["nothing"])
     assert rows(STATES) == [("settled", "deducted", 33)]
     assert rows(CASES) == []
+
+
+def test_news_of_a_number_that_we_do_not_know_yet_counts_when_it_is_told_again(
+    database: str,
+) -> None:
+    """The provider paid and told by its own number, before our call had its answer."""
+    record()
+    batch = accept_requests([request()])
+    outcomes = call_all(batch.claims)
+    number = outcomes[0].provider_refund_id
+    told = News("sandbox", "e-1", NewsKind.REVERSED, provider_refund_id=number)
+    assert hear_news([told]) == ["unknown_repayment"]
+    record_outcomes(batch.claims, outcomes)
+    assert hear_news([told]) == ["reverse"]
+    assert hear_news([told]) == ["known"]
+    take_back(keys()[0][0])
+    assert rows(STATES) == [("reversed", "reversed", 0)]
+    assert_books_agree()

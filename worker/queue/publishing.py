@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from celery import Celery
 from kombu.entity import Exchange, Queue
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError
 
 from models.messages import names
 from worker.errors import RefundWorkerError
@@ -78,7 +78,7 @@ class Publisher:
                         retry_policy={"max_retries": 3, "interval_start": 0.1},
                     )
                     count += 1
-        except (OperationalError, OSError) as error:
+        except (OperationalError, BatchPublishError, OSError) as error:
             raise BrokerUnavailableError(f"the broker cannot be reached: {error}") from error
         return count
 

@@ -6,6 +6,7 @@ once. What contradicts them becomes a case for a person, and changes nothing.
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -61,7 +62,9 @@ def _hear(connection: Connection, news: Sequence[News]) -> list[str]:
 def _apply(connection: Connection, news: News, repayment_id: UUID | None) -> str:
     standing = None if repayment_id is None else store.lock_repayment(connection, repayment_id)
     if standing is None:
-        if store.hear(connection, news, None, UNKNOWN_REPAYMENT):
+        # Its own event id is not spent: told again when we know the repayment, it counts.
+        unknown = replace(news, event_id=f"{UNKNOWN_REPAYMENT}:{news.event_id}")
+        if store.hear(connection, unknown, None, UNKNOWN_REPAYMENT):
             _ask_person(connection, news, None, UNKNOWN_REPAYMENT)
             return UNKNOWN_REPAYMENT
         return "known"

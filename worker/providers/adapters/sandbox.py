@@ -201,10 +201,12 @@ def _outcome(number: str, state: str, code: str | None) -> Outcome:
         "settled": OutcomeKind.SETTLED,
         "pending": OutcomeKind.PENDING,
         "declined": OutcomeKind.DECLINED,
+        # It came back: whoever asks only now has lost nothing, and may ask for it anew.
+        "reversed": OutcomeKind.DECLINED,
     }
     return Outcome(
         kinds[state],
-        code=code,
+        code=code or ("reversed" if state == "reversed" else None),
         provider_refund_id=number,
         evidence={"number": number, "state": state},
     )
