@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import Any
 
 import redis
@@ -223,19 +224,27 @@ class Owner:
     def _send(self) -> None:
         with self._lock:
             commands, self._unsent = self._unsent, []
+        # Each of them does nothing if it was done after all.
+        unsure = commands
         try:
-            if len(commands) == 1:
-                self._client.execute_command(*commands[0])
-            elif commands:
-                with self._client.pipeline(transaction=False) as pipe:
-                    for command in commands:
-                        pipe.execute_command(*command)
-                    pipe.execute()
-        except BaseException:
-            # Each of them does nothing if it was done after all.
+            unsure = self._execute(commands)
+        finally:
             with self._lock:
-                self._unsent[:0] = commands
-            raise
+                self._unsent[:0] = unsure
+        if unsure:
+            raise redis.ResponseError(f"{len(unsure)} of {len(commands)} were refused")
+
+    def _execute(self, commands: list[Command]) -> list[Command]:
+        """Send commands in one round trip; gives those that Redis refused."""
+        if len(commands) == 1:
+            self._client.execute_command(*commands[0])
+        if len(commands) <= 1:
+            return []
+        with self._client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            answers = pipe.execute(raise_on_error=False)
+        return list(compress(commands, (isinstance(one, redis.RedisError) for one in answers)))
 
 
 def tag_of(queue: str, number: int) -> str:
