@@ -55,7 +55,7 @@ def requests(refunds: int) -> Iterator[Request]:
             "order_id": f"order-{order}",
             "kind": "lines",
             "lines": [{"line_id": f"line-{line}", "quantity": 1}],
-            "reason": "did not fit",
+            "reason": "return",
             "requested_at": datetime.now(UTC).isoformat(),
         }
 
