@@ -12,10 +12,10 @@ from models.messages.names import REFUNDS_REQUEST
 from models.messages.parsing import fingerprint
 from models.messages.refunds import RefundRequestV1
 from models.values.orders import Acceptance
-from models.values.refusals import Refusal, RefusalCode
-from models.values.states import Decision, Topic
+from models.values.refusals import Refusal
+from models.values.states import Topic
 from worker.database import transact
-from worker.steps.answers import accepted, refusal_of, refused
+from worker.steps.answers import answer_again, refused, refused_row
 from worker.steps.deciding import gather
 from worker.steps.drafting import Batch, add_acceptance, add_request, store_batch
 from worker.store import orders, outbox, requests
@@ -62,38 +62,15 @@ def _answer_again(
     batch: Batch, message: RefundRequestV1, print_: bytes, stored: requests.StoredAnswer
 ) -> None:
     key = message.idempotency_key
-    if stored.fingerprint != print_:
-        refusal = Refusal(
-            RefusalCode.IDEMPOTENCY_CONFLICT,
-            f"idempotency key {key!r} was used for another request",
-            "idempotency_key",
-        )
-        batch.answers.append(refused(key, refusal))
-        batch.conflicts.append(
-            (
-                REFUNDS_REQUEST,
-                message.merchant_id,
-                key,
-                str(refusal.code),
-                refusal.message,
-                refusal.field,
-                print_,
-                message.model_dump_json(),
-            )
-        )
-    elif stored.decision == Decision.ACCEPTED:
-        batch.answers.append(accepted(key, stored.refund_id, replayed=True))
-    else:
-        refusal = refusal_of(stored.refusal_code, stored.refusal_message, stored.refusal_field)
-        batch.answers.append(refused(key, refusal, replayed=True))
+    answer = answer_again(key, print_, stored, "request")
+    batch.answers.append(answer)
+    if answer.refusal is not None and not answer.replayed:
+        row = refused_row(REFUNDS_REQUEST, message, key, print_, answer.refusal)
+        batch.conflicts.append(row)
 
 
 def _add_refusal(batch: Batch, message: RefundRequestV1, print_: bytes, refusal: Refusal) -> None:
-    batch.answers.append(refused(message.idempotency_key, refusal))
-    stored = requests.StoredAnswer(
-        print_, str(Decision.REFUSED), None, str(refusal.code), refusal.message, refusal.field
-    )
-    add_request(batch, message, print_, stored)
+    add_request(batch, message, print_, refused(message.idempotency_key, refusal))
     batch.events.append(
         outbox.Event(
             Topic.REFUSED,

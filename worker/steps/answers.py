@@ -1,10 +1,15 @@
 """What steps answer, for the task's result, Flower and tests."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from models.messages.captures import CaptureRecordV1
+from models.messages.instructions import Instruction
+from models.messages.refunds import RefundRequestV1
 from models.values.refusals import Refusal, RefusalCode
 from models.values.states import Decision
+from worker.store.requests import StoredAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,59 @@ def refused(key: str, refusal: Refusal, *, replayed: bool = False) -> Answer:
     return Answer(key, Decision.REFUSED, refusal=refusal, replayed=replayed)
 
 
-def refusal_of(code: str | None, message: str | None, field: str | None) -> Refusal:
-    """A stored refusal. Codes are never removed, so every stored one is known."""
-    return Refusal(RefusalCode(code or ""), message or "", field or "")
+def stored_answer(answer: Answer, print_: bytes) -> StoredAnswer:
+    """An answer as it is stored, with the fingerprint of what it answers."""
+    refusal = answer.refusal
+    if refusal is None:
+        return StoredAnswer(print_, str(answer.decision), answer.refund_id)
+    return StoredAnswer(
+        print_,
+        str(answer.decision),
+        answer.refund_id,
+        str(refusal.code),
+        refusal.message,
+        refusal.field,
+    )
+
+
+def answer_again(key: str, print_: bytes, stored: StoredAnswer, what: str) -> Answer:
+    """The stored answer to a repeat of the same content; to other content a conflict.
+
+    `what` is the kind of thing that the key names: a request or an instruction.
+    """
+    if stored.fingerprint != print_:
+        conflict = Refusal(
+            RefusalCode.IDEMPOTENCY_CONFLICT,
+            f"idempotency key {key!r} was used for another {what}",
+            "idempotency_key",
+        )
+        return refused(key, conflict)
+    if stored.decision == Decision.ACCEPTED:
+        return accepted(key, stored.refund_id, replayed=True)
+    # Codes are never removed, so every stored one is known.
+    refusal = Refusal(
+        RefusalCode(stored.refusal_code or ""),
+        stored.refusal_message or "",
+        stored.refusal_field or "",
+    )
+    return refused(key, refusal, replayed=True)
+
+
+def refused_row(
+    task: str,
+    message: CaptureRecordV1 | RefundRequestV1 | Instruction,
+    key: str,
+    print_: bytes,
+    refusal: Refusal,
+) -> tuple[Any, ...]:
+    """A refused message that has no row of its own, for `inbox.insert_refused`."""
+    return (
+        task,
+        message.merchant_id,
+        key,
+        str(refusal.code),
+        refusal.message,
+        refusal.field,
+        print_,
+        message.model_dump_json(),
+    )

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -15,7 +14,7 @@ from worker.database import transact
 from worker.errors import RaceLostError
 from worker.providers import registry
 from worker.rules import postings
-from worker.steps.answers import Answer, accepted, refused
+from worker.steps.answers import Answer, accepted, refused, refused_row
 from worker.store import captures, inbox, ledger, orders, payouts
 
 
@@ -64,7 +63,13 @@ def _record(
         fresh.append((message, print_))
         answers.append(accepted(message.capture_id))
     _store(connection, fresh, rows)
-    inbox.insert_refused(connection, [_refused_row(*each) for each in refusals])
+    inbox.insert_refused(
+        connection,
+        [
+            refused_row(CAPTURES_RECORD, message, message.capture_id, print_, refusal)
+            for message, print_, refusal in refusals
+        ],
+    )
     return answers
 
 
@@ -163,17 +168,4 @@ def _store(
             )
             for m, _ in fresh
         ],
-    )
-
-
-def _refused_row(message: CaptureRecordV1, print_: bytes, refusal: Refusal) -> tuple[Any, ...]:
-    return (
-        CAPTURES_RECORD,
-        message.merchant_id,
-        message.capture_id,
-        str(refusal.code),
-        refusal.message,
-        refusal.field,
-        print_,
-        message.model_dump_json(),
     )

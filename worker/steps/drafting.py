@@ -14,7 +14,6 @@ from models.values.orders import Acceptance, CaptureShare, OrderBook
 from models.values.repayments import Action, Claim, RepaymentOrder
 from models.values.states import (
     CHARGEBACK_REASON,
-    Decision,
     RefundKind,
     RefundState,
     RepaymentKind,
@@ -23,7 +22,7 @@ from models.values.states import (
 )
 from worker.errors import RaceLostError
 from worker.settings import settings
-from worker.steps.answers import Answer, accepted
+from worker.steps.answers import Answer, accepted, stored_answer
 from worker.steps.attempting import busy_providers
 from worker.steps.deciding import HoldRow
 from worker.steps.facts import facts_of
@@ -53,10 +52,10 @@ class Batch:
     events: list[outbox.Event] = field(default_factory=list)
 
 
-def add_request(
-    batch: Batch, message: RefundRequestV1, print_: bytes, stored: requests.StoredAnswer
-) -> None:
+def add_request(batch: Batch, message: RefundRequestV1, print_: bytes, answer: Answer) -> None:
     """Add a decided request, with the answer that is its answer for ever."""
+    stored = stored_answer(answer, print_)
+    batch.answers.append(answer)
     batch.decided[message.merchant_id, message.idempotency_key] = stored
     batch.request_rows.append(
         (
@@ -85,9 +84,7 @@ def add_acceptance(
 ) -> None:
     """Add an accepted request to what is to be stored, and claim its repayments unless held."""
     refund_id = acceptance.refund_id
-    batch.answers.append(accepted(message.idempotency_key, refund_id))
-    stored = requests.StoredAnswer(print_, str(Decision.ACCEPTED), refund_id, None, None, None)
-    add_request(batch, message, print_, stored)
+    add_request(batch, message, print_, accepted(message.idempotency_key, refund_id))
     reason = CHARGEBACK_REASON if kind is RepaymentKind.CHARGEBACK else message.reason
     batch.refund_rows.append(
         (

@@ -11,12 +11,19 @@ from sqlalchemy import Connection
 
 from models.messages.instructions import Instruction
 from models.messages.parsing import fingerprint
-from models.values.refusals import Refusal, RefusalCode
-from models.values.states import Decision
+from models.values.refusals import Refusal
 from worker.database import transact
 from worker.errors import RaceLostError
-from worker.steps.answers import Answer, accepted, refusal_of, refused
+from worker.steps.answers import (
+    Answer,
+    accepted,
+    answer_again,
+    refused,
+    refused_row,
+    stored_answer,
+)
 from worker.store import inbox, instructions, orders
+from worker.store.requests import StoredAnswer
 
 I = TypeVar("I", bound=Instruction)  # noqa: E741 - the usual name of an instruction's type
 I_contra = TypeVar("I_contra", bound=Instruction, contravariant=True)
@@ -62,31 +69,23 @@ def _follow_all(
         refusal = (
             order if isinstance(order, Refusal) else kind.follow(connection, message, locked[order])
         )
-        stored[key] = _store(connection, task, message, print_, refusal)
-        answers.append(
+        answer = (
             accepted(message.idempotency_key)
             if refusal is None
             else refused(message.idempotency_key, refusal)
         )
+        stored[key] = stored_answer(answer, print_)
+        _store(connection, task, message, stored[key])
+        answers.append(answer)
     return answers
 
 
-def _store(
-    connection: Connection, task: str, message: Instruction, print_: bytes, refusal: Refusal | None
-) -> instructions.StoredInstruction:
-    decision = Decision.ACCEPTED if refusal is None else Decision.REFUSED
-    stored = instructions.StoredInstruction(
-        print_,
-        str(decision),
-        str(refusal.code) if refusal else None,
-        refusal.message if refusal else None,
-        refusal.field if refusal else None,
-    )
+def _store(connection: Connection, task: str, message: Instruction, stored: StoredAnswer) -> None:
     row = (
         task,
         message.merchant_id,
         message.idempotency_key,
-        print_,
+        stored.fingerprint,
         message.model_dump_json(exclude_defaults=True),
         stored.decision,
         stored.refusal_code,
@@ -96,36 +95,14 @@ def _store(
     # Two of one key about different orders meet here: the second finds the first one's answer.
     if instructions.insert_instructions(connection, [row]) != 1:
         raise RaceLostError("an instruction was stored by another transaction")
-    return stored
 
 
 def _answer_again(
-    connection: Connection,
-    task: str,
-    message: Instruction,
-    print_: bytes,
-    stored: instructions.StoredInstruction,
+    connection: Connection, task: str, message: Instruction, print_: bytes, stored: StoredAnswer
 ) -> Answer:
     key = message.idempotency_key
-    if stored.fingerprint != print_:
-        refusal = Refusal(
-            RefusalCode.IDEMPOTENCY_CONFLICT,
-            f"idempotency key {key!r} was used for another instruction",
-            "idempotency_key",
-        )
-        conflict = (
-            task,
-            message.merchant_id,
-            key,
-            str(refusal.code),
-            refusal.message,
-            refusal.field,
-            print_,
-            message.model_dump_json(),
-        )
-        inbox.insert_refused(connection, [conflict])
-        return refused(key, refusal)
-    if stored.decision == Decision.ACCEPTED:
-        return accepted(key, replayed=True)
-    refusal = refusal_of(stored.refusal_code, stored.refusal_message, stored.refusal_field)
-    return refused(key, refusal, replayed=True)
+    answer = answer_again(key, print_, stored, "instruction")
+    if answer.refusal is not None and not answer.replayed:
+        row = refused_row(task, message, key, print_, answer.refusal)
+        inbox.insert_refused(connection, [row])
+    return answer

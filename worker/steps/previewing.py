@@ -13,11 +13,10 @@ from sqlalchemy import Connection, text
 from models.messages.parsing import fingerprint
 from models.messages.refunds import RefundRequestV1
 from models.values.orders import Acceptance, CaptureShare, OrderBook, Portion
-from models.values.refusals import Refusal, RefusalCode
-from models.values.states import Decision
+from models.values.refusals import Refusal
 from worker.database import transact
 from worker.steps.accepting import NOT_CONTENT
-from worker.steps.answers import Answer, accepted, refusal_of, refused
+from worker.steps.answers import Answer, accepted, answer_again, refused, stored_answer
 from worker.steps.deciding import Deciding, gather
 from worker.store import orders, requests
 
@@ -82,34 +81,26 @@ def _preview(connection: Connection, messages: Sequence[RefundRequestV1]) -> lis
     keys = sorted({(m.merchant_id, m.idempotency_key) for m in messages})
     stored = requests.find_answers(connection, keys)
     deciding = gather(connection, rows, messages)
-    previewed: dict[requests.RequestKey, tuple[bytes, Answer]] = {}
     found = []
     for message in messages:
         key = message.merchant_id, message.idempotency_key
         print_ = fingerprint(message, without=NOT_CONTENT)
         if key in stored:
-            found.append(Preview(_stored_answer(message, print_, stored[key])))
-        elif key in previewed:
-            found.append(Preview(_again(message, print_, *previewed[key])))
+            again = answer_again(message.idempotency_key, print_, stored[key], "request")
+            found.append(Preview(again))
         else:
             found.append(_decided(message, deciding))
-            previewed[key] = print_, found[-1].answer
+            stored[key] = stored_answer(found[-1].answer, print_)
     return found
 
 
 def _decided(message: RefundRequestV1, deciding: Deciding) -> Preview:
-    verdict, book = deciding.decide(message.to_ask())
+    verdict, _ = deciding.decide(message.to_ask())
     left = deciding.books.get((message.merchant_id, message.order_id))
-    if isinstance(verdict, Refusal) or book is None or left is None:
-        refusal = verdict if isinstance(verdict, Refusal) else None
-        answer = (
-            refused(message.idempotency_key, refusal)
-            if refusal
-            else accepted(message.idempotency_key)
-        )
-        currency = book.currency if book else ""
-        return Preview(answer, currency, left_minor=_left(left) if left else 0)
-    return _accepted(message, verdict, left)
+    if isinstance(verdict, Refusal):
+        answer = refused(message.idempotency_key, verdict)
+        return Preview(answer, left.currency, left_minor=_left(left)) if left else Preview(answer)
+    return _accepted(message, verdict, deciding.books[message.merchant_id, message.order_id])
 
 
 def _accepted(message: RefundRequestV1, verdict: Acceptance, left: OrderBook) -> Preview:
@@ -154,32 +145,3 @@ def _of_lines(share: CaptureShare, left: OrderBook) -> list[LinePreview]:
         )
         for one in share.lines
     ]
-
-
-def _stored_answer(
-    message: RefundRequestV1, print_: bytes, stored: requests.StoredAnswer
-) -> Answer:
-    key = message.idempotency_key
-    if stored.fingerprint != print_:
-        return _conflict(key)
-    if stored.decision == Decision.ACCEPTED:
-        return accepted(key, stored.refund_id, replayed=True)
-    refusal = refusal_of(stored.refusal_code, stored.refusal_message, stored.refusal_field)
-    return refused(key, refusal, replayed=True)
-
-
-def _again(message: RefundRequestV1, print_: bytes, first: bytes, answer: Answer) -> Answer:
-    if print_ != first:
-        return _conflict(message.idempotency_key)
-    return Answer(answer.key, answer.decision, answer.refund_id, answer.refusal, replayed=True)
-
-
-def _conflict(key: str) -> Answer:
-    return refused(
-        key,
-        Refusal(
-            RefusalCode.IDEMPOTENCY_CONFLICT,
-            f"idempotency key {key!r} was used for another request",
-            "idempotency_key",
-        ),
-    )

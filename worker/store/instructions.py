@@ -1,13 +1,13 @@
 """Instructions with their answers. The stored answer is the answer for ever."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from models.tables.instructions import instructions
 from worker.arrays import execute
+from worker.store.requests import StoredAnswer
 from worker.store.setwise import insert_rows
 
 COLUMNS = (
@@ -23,17 +23,6 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StoredInstruction:
-    """What was answered to an instruction."""
-
-    fingerprint: bytes
-    decision: str
-    refusal_code: str | None = None
-    refusal_message: str | None = None
-    refusal_field: str | None = None
-
-
 _FIND = text("""
     SELECT i.merchant_id, i.idempotency_key, i.fingerprint, i.decision, i.refusal_code,
            i.refusal_message, i.refusal_field
@@ -46,14 +35,14 @@ _FIND = text("""
 
 def find_instructions(
     connection: Connection, task: str, keys: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], StoredInstruction]:
+) -> dict[tuple[str, str], StoredAnswer]:
     """The stored instructions of a task by (merchant_id, idempotency_key)."""
     rows = execute(
         connection,
         _FIND,
         {"task": task, "merchants": [k[0] for k in keys], "keys": [k[1] for k in keys]},
     )
-    return {(row[0], row[1]): StoredInstruction(bytes(row[2]), *row[3:]) for row in rows}
+    return {(row[0], row[1]): StoredAnswer(bytes(row[2]), row[3], None, *row[4:]) for row in rows}
 
 
 def insert_instructions(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:

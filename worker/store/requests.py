@@ -30,14 +30,14 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What was decided on a request."""
+    """What was decided on a request, or answered to an instruction."""
 
     fingerprint: bytes
     decision: str
-    refund_id: UUID | None
-    refusal_code: str | None
-    refusal_message: str | None
-    refusal_field: str | None
+    refund_id: UUID | None = None
+    refusal_code: str | None = None
+    refusal_message: str | None = None
+    refusal_field: str | None = None
 
 
 _FIND = text("""
