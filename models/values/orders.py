@@ -61,6 +61,11 @@ class CapturedLine:
         """What is neither refunded nor reserved."""
         return self.captured.minus(self.taken)
 
+    @property
+    def is_return_fee(self) -> bool:
+        """Whether it is a return fee that an earlier refund kept."""
+        return self.type is LineType.RETURN_FEE
+
     def with_taken(self, portion: Portion, *, by_amount: bool = False) -> "CapturedLine":
         """The line after a refund of a portion of it."""
         taken = self.taken.plus(portion)

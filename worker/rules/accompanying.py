@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from models.values.orders import CapturedLine, LineAsk, Portion
 from models.values.states import NEGATIVE_TYPES, LineType
-from worker.rules.apportioning import part, take_amount, take_rest
+from worker.rules.apportioning import part, step_to, take_amount, take_rest
 from worker.rules.picking import Picks
 
 
@@ -30,9 +30,7 @@ def take_shares(picks: Picks, asks: Sequence[LineAsk]) -> None:
     for capture in picks.book.captures:
         named = {one.line_id for one in asks if one.capture_id in (None, capture.capture_id)}
         lines = picks.lines(capture.pk)
-        goods = [
-            line for line in lines if not accompanies(line) and line.type is not LineType.RETURN_FEE
-        ]
+        goods = [line for line in lines if not accompanies(line) and not line.is_return_fee]
         if any(picks.picked(line.pk).amount_minor for line in goods):
             whole = sum(line.captured.amount_minor for line in goods)
             taken = sum(line.taken.amount_minor for line in goods)
@@ -46,8 +44,7 @@ def _take_share(picks: Picks, line: CapturedLine, taken: int, whole: int) -> Non
         if line.left != Portion():
             picks.take(line, take_rest(line))
         return
-    step = part(line.captured.amount_minor, taken, whole) - line.taken.amount_minor
-    left = line.left.amount_minor
-    amount = min(max(step, 0), left) if left > 0 else max(min(step, 0), left)
+    target = part(line.captured.amount_minor, taken, whole)
+    amount = step_to(target, line.taken.amount_minor, line.left.amount_minor)
     if amount:
         picks.take(line, take_amount(line, amount), by_amount=True)

@@ -106,13 +106,13 @@ def take_units(line: CapturedLine, units: int) -> Portion:
                 part(left.amount_minor, units, left.quantity),
                 part_down(left.discount_minor, units, left.quantity),
             )
-    amount = _step(
+    amount = step_to(
         based_amount + part(line.captured.amount_minor - based_amount, upto, quantity),
         taken.amount_minor,
         left.amount_minor,
     )
     based_discount = min(line.basis.discount_minor, taken.discount_minor)
-    discount = _step(
+    discount = step_to(
         based_discount + part_down(line.captured.discount_minor - based_discount, upto, quantity),
         taken.discount_minor,
         left.discount_minor,
@@ -132,7 +132,7 @@ def take_amount(line: CapturedLine, amount_minor: int) -> Portion:
     if amount_minor * left.amount_minor <= 0 or abs(amount_minor) > abs(left.amount_minor):
         raise ValueError(f"{amount_minor} of {left.amount_minor} left")
     after = abs(taken.amount_minor + amount_minor)
-    discount = _step(
+    discount = step_to(
         part(whole.discount_minor, after, abs(whole.amount_minor)),
         taken.discount_minor,
         left.discount_minor,
@@ -150,7 +150,7 @@ def _portion(line: CapturedLine, units: int, amount: int, discount: int) -> Port
     if amount and amount == left.amount_minor:
         # Of units the last one takes the rest of the discount, as its price says.
         return Portion(units, amount, left.tax_minor, discount if units else left.discount_minor)
-    tax = _step(
+    tax = step_to(
         tax_upto(line, line.taken.amount_minor + amount), line.taken.tax_minor, left.tax_minor
     )
     # After a release the tax may lie far behind: no part's is above its amount.
@@ -158,7 +158,7 @@ def _portion(line: CapturedLine, units: int, amount: int, discount: int) -> Port
     return Portion(units, amount, tax, discount)
 
 
-def _step(target: int, taken: int, left: int) -> int:
+def step_to(target: int, taken: int, left: int) -> int:
     """From what is taken to the target. After a release it may lie behind: never take back."""
     step = target - taken
     return min(max(step, 0), left) if left >= 0 else max(min(step, 0), left)

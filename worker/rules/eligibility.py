@@ -121,9 +121,7 @@ def _out_of_bounds(ask: RefundAsk, picks: Picks, shares: Sequence[CaptureShare])
         # Lines come to less than nothing when goods went back without their share of a discount:
         # they would draw on a return fee that was kept, or on what is not there.
         rest = sum(
-            line.left.amount_minor
-            for line in picks.lines(capture.pk)
-            if line.type is not LineType.RETURN_FEE
+            line.left.amount_minor for line in picks.lines(capture.pk) if not line.is_return_fee
         )
         left = min(capture.left_minor, share.amount_minor + rest)
         if share.amount_minor > left:

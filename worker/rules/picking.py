@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 from models.values.orders import Capture, CapturedLine, LineAsk, LineShare, OrderBook, Portion
 from models.values.refusals import Refusal, RefusalCode
-from models.values.states import LineType
 from worker.rules.apportioning import take_amount, take_rest, take_units
 
 
@@ -78,11 +77,7 @@ def pick_all(book: OrderBook, capture_id: str | None, *, fees: bool) -> Picks:
     """
     picks = Picks(book)
     for capture in captures_of(book, capture_id):
-        lines = [
-            line
-            for line in book.lines[capture.pk].values()
-            if fees or line.type is not LineType.RETURN_FEE
-        ]
+        lines = [line for line in book.lines[capture.pk].values() if fees or not line.is_return_fee]
         if sum(line.left.amount_minor for line in lines) > 0:
             for line in lines:
                 if line.left != Portion():
@@ -97,7 +92,7 @@ def take_remnants(picks: Picks) -> None:
     left: who keeps the goods and is given back all the money has nothing more to be given.
     """
     for capture in picks.book.captures:
-        lines = [line for line in picks.lines(capture.pk) if line.type is not LineType.RETURN_FEE]
+        lines = [line for line in picks.lines(capture.pk) if not line.is_return_fee]
         touched = any(picks.picked(line.pk).amount_minor for line in lines)
         if touched and not sum(line.left.amount_minor for line in lines):
             for line in lines:

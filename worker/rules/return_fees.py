@@ -11,7 +11,7 @@ from dataclasses import replace
 from models.values.orders import CaptureShare, KeptFee, OrderBook, RefundAsk
 from models.values.policies import Circumstances, FeePolicy, FeeSupport
 from models.values.refusals import Refusal, RefusalCode
-from models.values.states import LineType, RefundKind
+from models.values.states import RefundKind
 from worker.rules.allocating import largest_remainder
 from worker.rules.apportioning import BASIS_POINTS, tax_in
 
@@ -53,7 +53,7 @@ def _not_possible(
 ) -> Refusal | None:
     for share in shares:
         lines = book.lines[share.capture_pk]
-        if any(lines[one.line_id].type is LineType.RETURN_FEE for one in share.lines):
+        if any(lines[one.line_id].is_return_fee for one in share.lines):
             return Refusal(
                 RefusalCode.RETURN_FEE_NOT_POSSIBLE, "no fee is kept of a return fee", FIELD
             )

@@ -7,7 +7,6 @@ what the lines cannot give is taken of them.
 
 from models.values.orders import Capture, OrderBook
 from models.values.refusals import Refusal, RefusalCode
-from models.values.states import LineType
 from worker.rules.allocating import largest_remainder
 from worker.rules.apportioning import take_amount
 from worker.rules.picking import Picks, captures_of
@@ -63,16 +62,14 @@ def _sum_left(capture: Capture, book: OrderBook, *, fees: bool) -> int:
     return sum(
         line.left.amount_minor
         for line in book.lines[capture.pk].values()
-        if (line.type is LineType.RETURN_FEE) is fees
+        if line.is_return_fee is fees
     )
 
 
 def _spread(picks: Picks, amount_minor: int, left: dict[int, int], *, fees: bool) -> None:
     of_captures = largest_remainder(amount_minor, list(left.values()))
     for capture_pk, of_capture in zip(left, of_captures, strict=True):
-        lines = [
-            line for line in picks.lines(capture_pk) if (line.type is LineType.RETURN_FEE) is fees
-        ]
+        lines = [line for line in picks.lines(capture_pk) if line.is_return_fee is fees]
         parts = largest_remainder(of_capture, [line.left.amount_minor for line in lines])
         for line, amount in zip(lines, parts, strict=True):
             if amount:

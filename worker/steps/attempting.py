@@ -7,7 +7,6 @@ more work until one is free.
 """
 
 import os
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -63,9 +62,8 @@ def busy_providers() -> list[str]:
 def drain(seconds: float) -> bool:
     """Wait for the attempts under way in this process, within a bound; gives whether all ended."""
     pid = os.getpid()
-    deadline = time.monotonic() + seconds
     futures = [one for (owner, _), ones in _under_way.items() if owner == pid for one in ones]
-    _, late = wait(futures, timeout=max(deadline - time.monotonic(), 0))
+    _, late = wait(futures, timeout=seconds)
     return not late
 
 
